@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* apply.h - ruleset → kernel, in one netlink batch: the kernel has the old one or the new one.
+ *
+ * The handle is bound to the network namespace in which it was opened and owns the table as long as
+ * it is open, where the kernel knows table owners (flags owner and persist, Linux 6.9).
+ */
+#ifndef UIDWALL_BACKEND_NL_APPLY_H
+#define UIDWALL_BACKEND_NL_APPLY_H
+
+#include "base/diag.h"
+#include "plan/ir.h"
+
+struct nl_table;
+
+/* Opens the netlink socket and probes what the kernel can; changes no rules. -errno with diags. */
+int nl_table_open(struct nl_table **ret_table, struct diags *diags);
+void nl_table_close(struct nl_table *table); /* the rules stay; NULL is fine */
+DEFINE_CLEANUP(nl_table, struct nl_table *, nl_table_close)
+
+struct nl_result {
+	unsigned chains_changed; /* added, replaced and removed */
+	unsigned elements_changed;
+	unsigned retries;    /* another tool committed in between */
+	bool replaced_whole; /* the table was made anew (first load, or somebody had changed it) */
+	size_t bytes_sent;
+	unsigned kernel_us;   /* from the first byte sent to the commit acknowledged */
+};
+
+/* Makes the kernel hold `next`. `current` is what the last call put there, or NULL when unknown:
+ * then, and when the table is no longer as it was left, the whole table is replaced (still in one
+ * batch). On failure the kernel keeps what it had: -errno, and diags name the policy lines of
+ * the rules the kernel did not like. `next` must outlive the call only.
+ */
+int nl_table_apply(struct nl_table *table, const struct ir_ruleset *current,
+		   const struct ir_ruleset *next, struct nl_result *ret_result,
+		   struct diags *diags);
+
+/* Takes the whole table down. 0 also where there is none. */
+int nl_table_remove(struct nl_table *table, struct diags *diags);
+
+struct nl_counter_value {
+	const char *name; /* as in the ruleset */
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+/* Reads all named counters of the table in one dump; values are in the order of the ruleset's
+ * counters, those missing in the kernel are 0. ret_values has ruleset->n_counters entries, malloc'd.
+ */
+int nl_table_read_counters(struct nl_table *table, const struct ir_ruleset *ruleset,
+			   struct nl_counter_value **ret_values, struct diags *diags);
+/* Of one counter only (a single request, no dump). */
+int nl_table_read_counter(struct nl_table *table, const char *name,
+			  struct nl_counter_value *ret_value, struct diags *diags);
+
+/* What the kernel can: "owner, persist" and the like, for `status`. */
+struct nl_features {
+	bool owner_persist;
+};
+const struct nl_features *nl_table_features(const struct nl_table *table);
+
+#endif

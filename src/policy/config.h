@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* config.h - /etc/uidwall/uidwall.json: what holds for all services. Every key has a default. */
+#ifndef UIDWALL_POLICY_CONFIG_H
+#define UIDWALL_POLICY_CONFIG_H
+
+#include "policy/policy.h"
+
+struct resolver {
+	struct prefix address;
+	const char *interface; /* of a link-local address, "fe80::1%eth0"; or NULL */
+	struct place place;
+};
+
+struct proxy_address {
+	struct prefix address;
+	uint16_t port;
+	struct place place;
+};
+
+struct config {
+	struct resolver *resolvers; /* from the file, else from /etc/resolv.conf */
+	size_t n_resolvers;
+	struct proxy_address *proxies; /* where services reach the forward proxy */
+	size_t n_proxies;
+	bool proxy_is_external;
+	bool subuids;
+	uint16_t log_group; /* NFLOG */
+	struct user_ref *admins; /* may do all on the control socket, besides root */
+	size_t n_admins;
+};
+
+/* Reads the file (missing: all defaults) and, where it names no resolvers, resolv_conf. Everything
+ * lives in the arena. -errno when the file is wrong, with diags.
+ */
+int config_read(const char *path, const char *resolv_conf, struct arena *arena,
+		struct config *ret_config, struct diags *diags);
+
+#endif
