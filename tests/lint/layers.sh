@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# layers.sh - includes name their folder, point only where the table of layers lets them, each outside
+# library stays in its home, and every header compiles alone.
+# shellcheck source=tests/lint/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# folder: what it may include besides itself
+declare -A arrows=(
+	[base]=""
+	[policy]="base"
+	[plan]="base policy"
+	[backend]="base plan"
+	[backend/nl]="base plan backend"
+	[wire]="base"
+	[runtime]="base policy plan backend backend/nl wire"
+	[proxy]="base wire"
+	[cli]="base policy plan backend wire"
+)
+
+# header: folders that may include it
+declare -A homes=(
+	[jansson.h]="policy wire"
+	[libmnl/]="backend/nl runtime proxy"
+	[libnftnl/]="backend/nl"
+	[linux/netfilter]="plan backend/nl runtime"
+	[event2/]="runtime"
+	[curl/]="proxy"
+)
+
+folder_of() {
+	local d=${1#src/}
+	[[ $d == */* ]] && echo "${d%/*}" || echo main
+}
+
+mapfile -t sources < <(files 'src/*.c' 'src/*.h')
+for f in "${sources[@]}"; do
+	folder=$(folder_of "$f")
+	bad=
+	if [[ $folder != main && ! -v arrows[$folder] ]]; then
+		bad="src/$folder is no layer; tests/lint/layers.sh has the table"
+	fi
+	while read -r quote name; do
+		if [[ $quote == '"' && $name == config.h ]]; then
+			continue
+		elif [[ $quote == '"' ]]; then
+			to=${name%/*}
+			if [[ $name != */* || ! -e src/$name ]]; then
+				bad+="\"$name\": an include names its folder below src/"$'\n'
+			elif [[ $folder != main && $to != "$folder" && " ${arrows[$folder]-} " != *" $to "* ]]; then
+				bad+="\"$name\": $folder may include only: $folder ${arrows[$folder]-}"$'\n'
+			fi
+			continue
+		fi
+		for library in "${!homes[@]}"; do
+			[[ $name == "$library"* && $folder != main ]] || continue
+			[[ " ${homes[$library]} " == *" $folder "* ]] ||
+				bad+="<$name> has its home in: ${homes[$library]}"$'\n'
+		done
+	done < <(sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*(["<])([^">]*)[">].*/\1 \2/p' "$f")
+	verdict "$f: includes" "${bad%$'\n'}"
+done
+
+cc=${CC:-cc}
+flags=()
+for library in jansson libmnl libnftnl libevent_core; do
+	read -ra more < <(pkg-config --cflags "$library" 2>/dev/null)
+	flags+=(${more[@]+"${more[@]}"})
+done
+for f in "${sources[@]}"; do
+	[[ $f == *.h ]] || continue
+	out=$("$cc" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -Isrc \
+		"${flags[@]}" -fsyntax-only -x c - 2>&1 <<<"#include \"${f#src/}\"")
+	verdict "$f: compiles alone" "$out"
+done
+plan

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# lib.sh - what the lints share: the list of files, and one TAP line for each of them.
+set -u
+cd "${srcdir:-.}" || exit 99
+
+n=0
+
+# files PATTERN... - those of the repository, or of an unpacked distribution
+files() {
+	if git rev-parse --git-dir >/dev/null 2>&1 && git ls-files --error-unmatch configure.ac >/dev/null 2>&1; then
+		git ls-files -- "$@" | while read -r f; do [[ -e $f ]] && echo "$f"; done
+	else
+		local find=() pattern
+		for pattern in "$@"; do
+			find+=(-o -path "./${pattern}")
+		done
+		find . -path ./.git -prune -o -type f \( "${find[@]:1}" \) -print | sed 's,^\./,,' | sort
+	fi
+}
+
+# result STATUS NAME - output of the check comes on standard input, and is shown when it failed
+result() {
+	local out
+	out=$(cat)
+	n=$((n + 1))
+	if [[ $1 -eq 0 ]]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+	fi
+	[[ -z $out ]] || sed 's/^/# /' <<<"$out"
+}
+
+# verdict NAME TEXT - good when there is no text to complain with
+verdict() {
+	local bad=0
+	[[ -z $2 ]] || bad=1
+	result "$bad" "$1" <<<"$2"
+}
+
+need() {
+	command -v "$1" >/dev/null && return
+	echo "1..0 # SKIP $1 is not installed"
+	exit 0
+}
+
+plan() {
+	echo "1..$n"
+}

@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# words.sh - every file says its licence and none carries a path of the machine it was written on.
+# shellcheck source=tests/lint/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Formats without comments, texts for people, and inputs whose every byte counts.
+without_comments() {
+	case $1 in
+	LICENSE | *.md | *.json | *.txt | *.nft | *.diag | .gitignore | */corpus/* | tests/golden/*/*) return 0 ;;
+	esac
+	return 1
+}
+
+bad=
+while read -r f; do
+	without_comments "$f" && continue
+	head -n 3 "$f" | tr -d '\0' | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' ||
+		bad+="$f: no SPDX line in its first three"$'\n'
+done < <(files '*')
+verdict "licence lines" "${bad%$'\n'}"
+
+# The path of this tree, and home folders.
+words=(-e '/home/[a-z0-9_]+/' -e '/root/[a-z.]')
+here=$(pwd -P)
+[[ $here == */*/* ]] && words+=(-e "$(sed 's/[][\.*^$+?(){}|]/\\&/g' <<<"$here")")
+bad=$(files '*' | grep -v '^tests/lint/words\.sh$' | tr '\n' '\0' |
+	xargs -0 -r grep -InE "${words[@]}" -- 2>/dev/null)
+verdict "no paths of one machine" "$bad"
+
+bad=$(files '*' | tr '\n' '\0' | xargs -0 -r grep -IlP '[ \t]+$' -- 2>/dev/null | grep -v '\.md$' |
+	grep -vE '^(LICENSE|tests/golden/|tests/fuzz/corpus/)')
+verdict "no white space at line ends" "$bad"
+plan
