@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* file.h - whole files: read within a bound, replaced so that readers see the old or the new one.
+ */
+#ifndef UIDWALL_BASE_FILE_H
+#define UIDWALL_BASE_FILE_H
+
+#include <sys/types.h>
+
+#include "base/util.h"
+
+/* Reads a regular file of at most max bytes; malloc'd, with a NUL behind. Never follows a symbolic
+ * link in the last component and never blocks. -EFBIG when it is larger, -EINVAL when it is
+ * something else.
+ */
+int file_read(const char *path, size_t max, char **ret_bytes, size_t *ret_length);
+
+/* The same for a file that is to be trusted: -EPERM unless it belongs to root or to the caller and
+ * nobody else may write it.
+ */
+int file_read_trusted(const char *path, size_t max, char **ret_bytes, size_t *ret_length);
+
+/* A file being written that takes the place of `path` once file_replace_commit() succeeded. */
+struct file_replace {
+	FILE *stream;
+	char *path;
+	char *temporary; /* beside it, with a fixed name: a crash leaves no more than one behind */
+};
+
+int file_replace_begin(const char *path, mode_t mode, struct file_replace *ret_replace);
+/* Writes to disk, renames, writes the folder to disk. On failure path is as it was. Frees all. */
+int file_replace_commit(struct file_replace *replace);
+void file_replace_abort(struct file_replace *replace); /* fine after a commit */
+__attribute__((unused)) static inline void file_replace_cleanup(struct file_replace *replace)
+{
+	file_replace_abort(replace);
+}
+
+#endif
