@@ -18,6 +18,8 @@ struct proxy_address {
 };
 
 struct config {
+	const char *text; /* of the file; NULL where there is none */
+	size_t text_length;
 	struct resolver *resolvers; /* from the file, else from /etc/resolv.conf */
 	size_t n_resolvers;
 	struct proxy_address *proxies; /* where services reach the forward proxy */
@@ -29,10 +31,15 @@ struct config {
 	size_t n_admins;
 };
 
-/* Reads the file (missing: all defaults) and, where it names no resolvers, resolv_conf. Everything
- * lives in the arena. -errno when the file is wrong, with diags.
+/* Reads the file (missing: all defaults), which may belong to root or to owner, and, where it names no
+ * resolvers, resolv_conf (NULL: /etc/resolv.conf). Everything lives in the arena. -errno when
+ * the file is wrong, with diags. Names of admins are not resolved yet.
  */
-int config_read(const char *path, const char *resolv_conf, struct arena *arena,
+int config_read(const char *path, uid_t owner, const char *resolv_conf, struct arena *arena,
 		struct config *ret_config, struct diags *diags);
+
+/* The same from text that was read before; NULL: all defaults. */
+int config_from_text(const char *path, const char *text, size_t length, const char *resolv_conf,
+		     struct arena *arena, struct config *ret_config, struct diags *diags);
 
 #endif

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* policy_set.h - all policies of a machine: read, checked against each other, made safe.
  *
- *     policy_set_read()    folder → files → policies and diags
- *     policy_set_check()   names → uids; claims against each other; what falls back to last good
- *
  * A mistake in one file never changes what any other service may do: the service keeps its last
  * good policy, or, if it never had one, is refused everything.
  */
@@ -21,16 +18,32 @@ enum policy_state {
 	POLICY_OFF,	  /* taken down on purpose: not governed */
 };
 
+const char *policy_state_name(enum policy_state state); /* "good", "last-good", ... */
+
 struct service {
-	struct policy *policy;	 /* what is in force; for POLICY_REFUSED only its subjects count */
-	uint8_t state;		 /* enum policy_state */
-	const char *problem;	 /* first error of its file, "blog.json:5:3: ...", or NULL */
+	struct policy *policy; /* what is in force; for POLICY_REFUSED only its subjects count */
+	uint8_t state;	       /* enum policy_state */
+	const char *problem;   /* "blog.json:5:3: error: ...", or NULL */
+};
+
+enum { NO_SERVICE = UINT32_MAX };
+
+/* Whose uids these are. */
+struct uid_owner {
+	struct number_range uids;
+	uint32_t service; /* index; NO_SERVICE: two services share them, everything is refused */
+	struct place place; /* the claim, or the line of /etc/subuid */
+	bool is_subuid;
 };
 
 struct policy_set {
 	struct config config;
 	struct service *services; /* sorted by name, without duplicates */
 	size_t n_services;
+	struct uid_owner *named; /* single uids, sorted; these win ... */
+	size_t n_named;
+	struct uid_owner *ranges; /* ... over these; sorted, disjoint */
+	size_t n_ranges;
 };
 
 /* A policy that was in force before, with the uids it had then. */
@@ -39,35 +52,41 @@ struct last_good {
 	const char *file;
 	const char *text;
 	size_t text_length;
-	const struct subject *subjects;
+	const struct subject *subjects; /* place counts for nothing */
 	size_t n_subjects;
 };
 
 struct last_good_set {
-	struct last_good *list; /* sorted by service */
+	struct last_good *list; /* in any order */
 	size_t n;
+	const char *config_text; /* NULL: there was no file */
+	size_t config_length;
 };
 
 struct policy_set_options {
 	const char *const *paths; /* files and folders of policies */
 	size_t n_paths;
 	const char *config_path;
-	const char *resolv_conf;	/* NULL: /etc/resolv.conf */
-	uid_t owner;			/* files may belong to root or to this user */
+	const char *resolv_conf;	       /* NULL: /etc/resolv.conf */
+	uid_t owner;			       /* files may belong to root or to this user */
 	const struct last_good_set *last_good; /* NULL: none; every bad file counts as never good */
 };
 
 /* Reads and checks. Mistakes in policies are diags, not failures: the result is always usable. It
- * fails (-errno) only where nothing can be said about any service: the folder or the config cannot
- * be read. Everything lives in the arena.
+ * fails (-errno) only where nothing can be said about any service: a folder or the configuration
+ * cannot be read. Everything lives in the arena.
  */
 int policy_set_read(const struct policy_set_options *options, struct arena *arena,
 		    struct policy_set *ret_set, struct diags *diags);
 
+/* Only what was good before, for a start at which policy_set_read() fails. */
+int policy_set_from_last_good(const struct policy_set_options *options, struct arena *arena,
+			      struct policy_set *ret_set, struct diags *diags);
+
 /* The service of that name, or NULL. */
 struct service *policy_set_find(const struct policy_set *set, const char *name);
 
-/* The service that governs a uid, or NULL. */
-const struct service *policy_set_find_uid(const struct policy_set *set, uint32_t uid);
+/* The service that governs a uid, or NULL. One that two services share is governed by neither. */
+struct service *policy_set_find_uid(const struct policy_set *set, uint32_t uid);
 
 #endif

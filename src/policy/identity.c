@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* identity.c - /etc/passwd, /etc/group and /etc/subuid → sorted tables.
+ *
+ * Only names that are not in the files are asked of the name service: before the network is up it
+ * may hang (nss_ldap), and nothing local should wait for it.
+ */
+#include "policy/identity.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "policy/values.h"
+
+enum { NSS_BUFFER_FIRST = 4096, NSS_BUFFER_MAX = 1024 * 1024 };
+
+struct user_entry {
+	const char *name;
+	uint32_t uid;
+	uint32_t gid;
+	bool missing; /* the name service does not know it either */
+};
+
+struct group_entry {
+	const char *name;
+	uint32_t gid;
+	const char **members;
+	size_t n_members;
+};
+
+struct identity {
+	struct arena *arena;
+	struct user_entry *users; /* sorted by name */
+	struct user_entry **by_uid;
+	size_t n_users;
+	struct group_entry *groups; /* sorted by name */
+	size_t n_groups;
+	struct user_entry *asked; /* answers of the name service */
+	size_t n_asked;
+	struct subuid_range *subuids;
+	size_t n_subuids;
+};
+
+static int compare_users(const void *a, const void *b)
+{
+	return strcmp(((const struct user_entry *)a)->name, ((const struct user_entry *)b)->name);
+}
+
+static int compare_uids(const void *a, const void *b)
+{
+	const struct user_entry *x = *(struct user_entry *const *)a;
+	const struct user_entry *y = *(struct user_entry *const *)b;
+
+	if (x->uid != y->uid)
+		return x->uid < y->uid ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+	return strcmp(((const struct group_entry *)a)->name,
+		      ((const struct group_entry *)b)->name);
+}
+
+static int compare_subuids(const void *a, const void *b)
+{
+	const struct subuid_range *x = a, *y = b;
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	return x->place.line < y->place.line ? -1 : x->place.line > y->place.line;
+}
+
+static void read_users(struct identity *identity)
+{
+	AUTO(file) FILE *f = fopen("/etc/passwd", "re");
+	struct passwd *line;
+	size_t n;
+
+	while (f && (line = fgetpwent(f)))
+		*ARENA_APPEND(identity->arena, identity->users, identity->n_users) =
+			(struct user_entry){
+				.name = arena_strdup(identity->arena, line->pw_name),
+				.uid = line->pw_uid,
+				.gid = line->pw_gid,
+			};
+	n = identity->n_users;
+	identity->by_uid = arena_alloc(identity->arena, n * sizeof(*identity->by_uid));
+	if (!n)
+		return;
+	qsort(identity->users, n, sizeof(*identity->users), compare_users);
+	for (size_t i = 0; i < n; i++)
+		identity->by_uid[i] = &identity->users[i];
+	qsort(identity->by_uid, n, sizeof(*identity->by_uid), compare_uids);
+}
+
+static void copy_members(struct arena *arena, char *const *names, struct group_entry *ret_group)
+{
+	for (; *names; names++)
+		*ARENA_APPEND(arena, ret_group->members, ret_group->n_members) =
+			arena_strdup(arena, *names);
+}
+
+static void read_groups(struct identity *identity)
+{
+	AUTO(file) FILE *f = fopen("/etc/group", "re");
+	struct group *line;
+
+	while (f && (line = fgetgrent(f))) {
+		struct group_entry entry = {
+			.name = arena_strdup(identity->arena, line->gr_name),
+			.gid = line->gr_gid,
+		};
+
+		copy_members(identity->arena, line->gr_mem, &entry);
+		*ARENA_APPEND(identity->arena, identity->groups, identity->n_groups) = entry;
+	}
+	if (identity->n_groups)
+		qsort(identity->groups, identity->n_groups, sizeof(*identity->groups),
+		      compare_groups);
+}
+
+/* subuid(5): "user:first:count", the user by name or number. The ranges of users that do not
+ * exist belong to nobody.
+ */
+static void read_subuids(struct identity *identity, struct diags *diags)
+{
+	AUTO(file) FILE *f = fopen("/etc/subuid", "re");
+	AUTO(mem) char *line = NULL;
+	size_t capacity = 0;
+	uint32_t number = 0;
+
+	while (f && getline(&line, &capacity, f) >= 0) {
+		struct place place = { "/etc/subuid", ++number, 1 };
+		struct subuid_range range = { .place = place };
+		char *rest = line, *owner = strsep(&rest, ":");
+		char *first = strsep(&rest, ":"), *count = rest;
+		struct number_range start, n;
+
+		if (!count) {
+			if (line[strspn(line, " \t\n")] && line[0] != '#')
+				diag_add(diags, DIAG_WARNING, place,
+					 "expected user:first:count; the line is ignored");
+			continue;
+		}
+		count[strcspn(count, "\r\n")] = '\0';
+		if (parse_number_range(first, UID_LAST, &start) < 0 ||
+		    parse_number_range(count, UID_LAST, &n) < 0 || start.first != start.last ||
+		    n.first != n.last) {
+			diag_add(diags, DIAG_WARNING, place,
+				 "expected user:first:count with numbers; the line is ignored");
+			continue;
+		}
+		if (n.first == 0)
+			continue;
+		range.uids.first = start.first ? start.first : 1;
+		range.uids.last = UID_LAST - start.first < n.first - 1 ?
+					  UID_LAST :
+					  start.first + (n.first - 1);
+		if (range.uids.last < range.uids.first)
+			continue;
+		if (identity_find_user(identity, owner, &range.owner) < 0) {
+			struct number_range uid;
+
+			if (parse_number_range(owner, UID_LAST, &uid) < 0 || uid.first != uid.last)
+				continue;
+			range.owner = uid.first;
+		}
+		*ARENA_APPEND(identity->arena, identity->subuids, identity->n_subuids) = range;
+	}
+	if (identity->n_subuids)
+		qsort(identity->subuids, identity->n_subuids, sizeof(*identity->subuids),
+		      compare_subuids);
+}
+
+struct identity *identity_read(struct arena *arena, struct diags *diags)
+{
+	struct identity *identity = arena_alloc(arena, sizeof(*identity));
+
+	identity->arena = arena;
+	read_users(identity);
+	read_groups(identity);
+	read_subuids(identity, diags);
+	return identity;
+}
+
+/* --- the name service ------------------------------------------------------------------------- */
+
+static const struct user_entry *ask_user(struct identity *identity, const char *name)
+{
+	struct user_entry *entry;
+	struct passwd result, *found = NULL;
+
+	for (size_t i = 0; i < identity->n_asked; i++)
+		if (strcmp(identity->asked[i].name, name) == 0)
+			return &identity->asked[i];
+	entry = ARENA_APPEND(identity->arena, identity->asked, identity->n_asked);
+	entry->name = arena_strdup(identity->arena, name);
+	for (size_t n = NSS_BUFFER_FIRST; n <= NSS_BUFFER_MAX; n *= 4) {
+		AUTO(mem) char *buffer = malloc(n);
+
+		if (!buffer || getpwnam_r(name, &result, buffer, n, &found) != ERANGE)
+			break;
+	}
+	entry->missing = !found;
+	if (found) {
+		entry->uid = result.pw_uid;
+		entry->gid = result.pw_gid;
+	}
+	return entry;
+}
+
+static const struct group_entry *ask_group(struct identity *identity, const char *name,
+					   uint32_t gid)
+{
+	struct group_entry *entry = NULL;
+	struct group result, *found = NULL;
+
+	for (size_t n = NSS_BUFFER_FIRST; n <= NSS_BUFFER_MAX && !entry; n *= 4) {
+		AUTO(mem) char *buffer = malloc(n);
+		int r = !buffer ? ENOMEM :
+			name	? getgrnam_r(name, &result, buffer, n, &found) :
+				  getgrgid_r(gid, &result, buffer, n, &found);
+
+		if (found) {
+			entry = arena_alloc(identity->arena, sizeof(*entry));
+			entry->name = arena_strdup(identity->arena, result.gr_name);
+			entry->gid = result.gr_gid;
+			copy_members(identity->arena, result.gr_mem, entry);
+		}
+		if (r != ERANGE)
+			break;
+	}
+	return entry;
+}
+
+/* --- look-ups --------------------------------------------------------------------------------- */
+
+int identity_find_user(struct identity *identity, const char *name, uint32_t *ret_uid)
+{
+	struct user_entry key = { .name = name };
+	const struct user_entry *found = NULL;
+
+	if (identity->n_users)
+		found = bsearch(&key, identity->users, identity->n_users, sizeof(key),
+				compare_users);
+	if (!found)
+		found = ask_user(identity, name);
+	if (found->missing)
+		return -ENOENT;
+	*ret_uid = found->uid;
+	return 0;
+}
+
+static const struct group_entry *find_group(struct identity *identity, const char *name)
+{
+	struct group_entry key = { .name = name };
+	const struct group_entry *found = NULL;
+
+	if (identity->n_groups)
+		found = bsearch(&key, identity->groups, identity->n_groups, sizeof(key),
+				compare_groups);
+	return found ? found : ask_group(identity, name, 0);
+}
+
+int identity_find_group(struct identity *identity, const char *name, uint32_t *ret_gid)
+{
+	const struct group_entry *found = find_group(identity, name);
+
+	if (!found)
+		return -ENOENT;
+	*ret_gid = found->gid;
+	return 0;
+}
+
+const char *identity_user_name(struct identity *identity, uint32_t uid)
+{
+	size_t low = 0, high = identity->n_users;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (identity->by_uid[middle]->uid < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < identity->n_users && identity->by_uid[low]->uid == uid)
+		return identity->by_uid[low]->name;
+	for (size_t i = 0; i < identity->n_asked; i++)
+		if (!identity->asked[i].missing && identity->asked[i].uid == uid)
+			return identity->asked[i].name;
+	return NULL;
+}
+
+size_t identity_group_members(struct identity *identity, uint32_t gid, const uint32_t **ret_uids)
+{
+	const struct group_entry *group = NULL;
+	uint32_t *uids = NULL, uid;
+	size_t n = 0;
+
+	for (size_t i = 0; i < identity->n_groups && !group; i++)
+		if (identity->groups[i].gid == gid)
+			group = &identity->groups[i];
+	if (!group)
+		group = ask_group(identity, NULL, gid);
+	for (size_t i = 0; group && i < group->n_members; i++)
+		if (identity_find_user(identity, group->members[i], &uid) == 0)
+			*ARENA_APPEND(identity->arena, uids, n) = uid;
+	for (size_t i = 0; i < identity->n_users; i++)
+		if (identity->users[i].gid == gid)
+			*ARENA_APPEND(identity->arena, uids, n) = identity->users[i].uid;
+	*ret_uids = uids;
+	return n;
+}
+
+const char *identity_suggest_user(struct identity *identity, const char *name)
+{
+	const char **names = arena_alloc(identity->arena, identity->n_users * sizeof(*names));
+
+	for (size_t i = 0; i < identity->n_users; i++)
+		names[i] = identity->users[i].name;
+	return text_suggest(name, names, identity->n_users);
+}
+
+const char *identity_suggest_group(struct identity *identity, const char *name)
+{
+	const char **names = arena_alloc(identity->arena, identity->n_groups * sizeof(*names));
+
+	for (size_t i = 0; i < identity->n_groups; i++)
+		names[i] = identity->groups[i].name;
+	return text_suggest(name, names, identity->n_groups);
+}
+
+size_t identity_subuids(struct identity *identity, const struct subuid_range **ret_ranges)
+{
+	*ret_ranges = identity->subuids;
+	return identity->n_subuids;
+}

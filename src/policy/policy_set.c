@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* policy_set.c - folders of files → the services in force.
+ *
+ * A file with a mistake becomes what its service was before, or a service that is refused
+ * everything; whose sockets that is about is kept even of a file that is no JSON.
+ */
+#include "policy/policy_set.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "policy/advice.h"
+#include "policy/claims.h"
+#include "policy/parse.h"
+#include "policy/values.h"
+
+enum { MISTAKES_PER_FILE_MAX = 50 };
+
+const char *policy_state_name(enum policy_state state)
+{
+	static const char *const names[] = { "good", "last-good", "refused", "off" };
+
+	return names[state];
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+struct path_list {
+	const char **paths;
+	size_t n;
+};
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int check_folder(const char *path, const struct stat *st, uid_t owner, struct diags *diags)
+{
+	struct place place = { .file = path };
+
+	if (st->st_uid != 0 && st->st_uid != owner)
+		return diag_add(diags, DIAG_ERROR, place,
+				"the folder belongs to uid %u, which could change any policy in "
+				"it; expected root (chown root)",
+				st->st_uid);
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return diag_add(diags, DIAG_ERROR, place,
+				"others may write in the folder (mode %04o) and remove any policy; "
+				"expected only its owner (chmod go-w)",
+				st->st_mode & 07777);
+	return 0;
+}
+
+/* All *.json of a folder, but hidden ones: editors keep their copies as .name.swp or name~. */
+static int list_folder(const char *path, uid_t owner, struct arena *arena, struct path_list *list,
+		       struct diags *diags)
+{
+	DIR *dir = opendir(path);
+	size_t before = list->n;
+	struct dirent *entry;
+	struct stat st;
+	int r = 0;
+
+	if (!dir || fstat(dirfd(dir), &st) < 0)
+		r = -errno;
+	else
+		r = check_folder(path, &st, owner, diags);
+	while (r == 0) {
+		size_t n;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry) {
+			r = -errno;
+			break;
+		}
+		n = strlen(entry->d_name);
+		if (entry->d_name[0] != '.' && n > 5 &&
+		    strcmp(entry->d_name + n - 5, ".json") == 0)
+			*ARENA_APPEND(arena, list->paths, list->n) =
+				arena_printf(arena, "%s%s%s", path,
+					     path[strlen(path) - 1] == '/' ? "" : "/",
+					     entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	if (r < 0 && r != -EINVAL)
+		diag_add(diags, DIAG_ERROR, (struct place){ .file = path },
+			 "cannot read the folder of policies: %s", strerror(-r));
+	if (list->n > before)
+		qsort(list->paths + before, list->n - before, sizeof(*list->paths), compare_paths);
+	return r;
+}
+
+static int list_paths(const struct policy_set_options *options, struct arena *arena,
+		      struct path_list *list, struct diags *diags)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < options->n_paths; i++) {
+		const char *path = arena_strdup(arena, options->paths[i]);
+		struct stat st;
+		int one = 0;
+
+		if (stat(path, &st) < 0) {
+			one = -errno;
+			diag_add(diags, DIAG_ERROR, (struct place){ .file = path },
+				 "cannot read: %s", strerror(-one));
+		} else if (S_ISDIR(st.st_mode)) {
+			one = list_folder(path, options->owner, arena, list, diags);
+		} else {
+			*ARENA_APPEND(arena, list->paths, list->n) = path;
+		}
+		if (one < 0)
+			r = one;
+	}
+	return r;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+struct reader {
+	const struct policy_set_options *options;
+	struct arena *arena;
+	struct identity *identity;
+	struct candidate *candidates;
+	size_t n;
+	const struct last_good **by_file, **by_service; /* sorted */
+	size_t n_last_good;
+	struct diags *diags;
+};
+
+static int compare_file(const void *a, const void *b)
+{
+	return strcmp((*(const struct last_good *const *)a)->file,
+		      (*(const struct last_good *const *)b)->file);
+}
+
+static int compare_service(const void *a, const void *b)
+{
+	return strcmp((*(const struct last_good *const *)a)->service,
+		      (*(const struct last_good *const *)b)->service);
+}
+
+static void index_last_good(struct reader *reader, const struct last_good_set *set)
+{
+	if (!set || !set->n)
+		return;
+	reader->n_last_good = set->n;
+	reader->by_file = arena_alloc(reader->arena, set->n * sizeof(struct last_good *));
+	reader->by_service = arena_alloc(reader->arena, set->n * sizeof(struct last_good *));
+	for (size_t i = 0; i < set->n; i++)
+		reader->by_file[i] = reader->by_service[i] = &set->list[i];
+	qsort(reader->by_file, set->n, sizeof(struct last_good *), compare_file);
+	qsort(reader->by_service, set->n, sizeof(struct last_good *), compare_service);
+}
+
+/* By the file's name first: the service's name may be what the mistake is in. */
+static const struct last_good *find_last_good(const struct reader *reader, const char *file,
+					      const char *service)
+{
+	struct last_good key = { .service = service, .file = file }, *p = &key;
+	const struct last_good **found = NULL;
+
+	if (reader->n_last_good)
+		found = bsearch(&p, reader->by_file, reader->n_last_good, sizeof(p), compare_file);
+	if (!found && reader->n_last_good && service)
+		found = bsearch(&p, reader->by_service, reader->n_last_good, sizeof(p),
+				compare_service);
+	return found ? *found : NULL;
+}
+
+static int resolve_from(struct policy *policy, struct identity *identity, bool complain,
+			struct diags *diags)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < policy->n_listen; i++) {
+		struct listener *listener = &policy->listen[i];
+		size_t kept = 0;
+
+		for (size_t j = 0; j < listener->n_from; j++) {
+			struct user_ref *ref = &listener->from[j];
+
+			if (claims_find_user(ref, identity) == 0)
+				listener->from[kept++] = *ref;
+			else if (complain)
+				r = claims_report_unknown(policy, ref, identity, diags);
+		}
+		listener->n_from = kept;
+	}
+	return r;
+}
+
+/* What the service was before; nothing to say about it, it was good then. */
+static int restore_policy(const struct last_good *last, struct identity *identity,
+			  struct arena *arena, const char *path, struct policy **ret_policy)
+{
+	AUTO(diags) struct diags silent;
+	struct policy *policy = arena_alloc(arena, sizeof(*policy));
+	struct source source = {
+		.path = path,
+		.file = arena_strdup(arena, last->file),
+		.text = arena_strndup(arena, last->text, last->text_length),
+		.length = last->text_length,
+	};
+	int r;
+
+	diags_init(&silent);
+	r = policy_parse(&source, arena, policy, &silent);
+	policy->service = arena_strdup(arena, last->service);
+	policy->subjects = NULL;
+	policy->n_subjects = 0;
+	for (size_t i = 0; i < last->n_subjects; i++) {
+		struct subject *s = ARENA_APPEND(arena, policy->subjects, policy->n_subjects);
+
+		*s = last->subjects[i];
+		s->place = policy->place;
+	}
+	resolve_from(policy, identity, false, &silent);
+	*ret_policy = policy;
+	return r;
+}
+
+/* Of a file that never was good, all that counts is whom to refuse. */
+static void refuse(struct reader *reader, struct candidate *candidate)
+{
+	AUTO(diags) struct diags silent;
+	struct policy *policy = candidate->policy;
+	uint32_t uid;
+
+	diags_init(&silent);
+	candidate->state = POLICY_REFUSED;
+	claims_resolve(policy, reader->identity, reader->arena, false, &silent);
+	/* Not even that can be read: services are commonly named like their user. */
+	if (!policy->n_claims && policy->service &&
+	    identity_find_user(reader->identity, policy->service, &uid) == 0 && uid != 0)
+		*ARENA_APPEND(reader->arena, policy->subjects, policy->n_subjects) =
+			(struct subject){ .uids = { uid, uid },
+					  .is_named = true,
+					  .place = policy->place };
+}
+
+static void demote(struct candidate *candidate, void *data)
+{
+	struct reader *reader = data;
+
+	if (candidate->state != POLICY_GOOD)
+		return;
+	if (candidate->last_good) {
+		struct policy *restored;
+		int r = restore_policy(candidate->last_good, reader->identity, reader->arena,
+				       candidate->policy->path, &restored);
+
+		candidate->policy = restored;
+		candidate->state = r < 0 ? POLICY_REFUSED : POLICY_LAST_GOOD;
+		return;
+	}
+	refuse(reader, candidate);
+}
+
+/* Says no more than a bounded number of things about one file. */
+static void bound_messages(struct diags *diags, size_t before, const char *path)
+{
+	size_t n = diags->n - before;
+
+	if (n <= MISTAKES_PER_FILE_MAX)
+		return;
+	diags->n = before + MISTAKES_PER_FILE_MAX;
+	diag_add(diags, DIAG_NOTE, (struct place){ .file = path },
+		 "%zu more messages about this file are not shown", n - MISTAKES_PER_FILE_MAX);
+}
+
+/* Fills in what can be known of a file; -errno where it has a mistake. */
+static int read_policy(struct reader *reader, const char *path, struct policy *policy)
+{
+	struct source source;
+	int r = source_read(path, reader->options->owner, POLICY_FILE_MAX, reader->arena, &source,
+			    reader->diags);
+
+	if (r < 0) {
+		AUTO(diags) struct diags silent;
+		const char *slash = strrchr(path, '/');
+
+		diags_init(&silent);
+		source = (struct source){ path, slash ? slash + 1 : path, "", 0 };
+		policy_parse(&source, reader->arena, policy, &silent);
+		return r;
+	}
+	r = policy_parse(&source, reader->arena, policy, reader->diags);
+	if (claims_resolve(policy, reader->identity, reader->arena, true, reader->diags) < 0)
+		r = -EINVAL;
+	if (resolve_from(policy, reader->identity, true, reader->diags) < 0)
+		r = -EINVAL;
+	return r;
+}
+
+static void read_file(struct reader *reader, const char *path)
+{
+	struct policy *policy = arena_alloc(reader->arena, sizeof(*policy));
+	struct candidate candidate = { .policy = policy, .state = POLICY_GOOD };
+	size_t before = reader->diags->n;
+	struct stat st;
+	int r = read_policy(reader, path, policy);
+
+	/* Removed between the listing and now: as if it had never been listed. */
+	if (r == -ENOENT && lstat(path, &st) < 0 && errno == ENOENT) {
+		reader->diags->n = before;
+		reader->diags->n_errors--;
+		return;
+	}
+	bound_messages(reader->diags, before, path);
+	candidate.last_good = find_last_good(reader, policy->file, policy->service);
+	if (r < 0)
+		demote(&candidate, reader);
+	*ARENA_APPEND(reader->arena, reader->candidates, reader->n) = candidate;
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+/* A file whose name is no service's name has none; rules need one all the same. */
+static void name_unnamed(struct reader *reader)
+{
+	unsigned number = 0;
+
+	for (size_t i = 0; i < reader->n; i++)
+		if (!reader->candidates[i].policy->service)
+			reader->candidates[i].policy->service = arena_printf(
+				reader->arena, "unnamed_policy_file_%u", ++number);
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	int r = strcmp(x->policy->service, y->policy->service);
+
+	return r ? r : strcmp(x->policy->path, y->policy->path);
+}
+
+static void report_same_name(const struct policy *mine, const struct policy *other,
+			     struct diags *diags)
+{
+	diag_add_in(diags, DIAG_ERROR, mine->place, mine->text, mine->text_length,
+		    "two policies for service \"%s\": the other one is %s; expected one file a "
+		    "service",
+		    mine->service, other->path);
+}
+
+/* Two files for one service are both mistaken: the service stays what it was. */
+static void merge_same_names(struct reader *reader)
+{
+	size_t kept = 0;
+
+	if (reader->n)
+		qsort(reader->candidates, reader->n, sizeof(*reader->candidates),
+		      compare_candidates);
+	for (size_t i = 0; i < reader->n; i++) {
+		struct candidate *next = &reader->candidates[i];
+		struct candidate *first = kept ? &reader->candidates[kept - 1] : NULL;
+
+		if (!first || strcmp(first->policy->service, next->policy->service) != 0) {
+			reader->candidates[kept++] = *next;
+			continue;
+		}
+		report_same_name(first->policy, next->policy, reader->diags);
+		report_same_name(next->policy, first->policy, reader->diags);
+		demote(first, reader);
+		demote(next, reader);
+		if (first->state == POLICY_REFUSED && next->state == POLICY_LAST_GOOD) {
+			*first = *next;
+		} else if (first->state == POLICY_REFUSED) {
+			for (size_t j = 0; j < next->policy->n_subjects; j++)
+				*ARENA_APPEND(reader->arena, first->policy->subjects,
+					      first->policy->n_subjects) =
+					next->policy->subjects[j];
+		}
+	}
+	reader->n = kept;
+}
+
+/* --- problems --------------------------------------------------------------------------------- */
+
+static int compare_diags(const void *a, const void *b)
+{
+	const struct diag *x = *(const struct diag *const *)a, *y = *(const struct diag *const *)b;
+	int r = strcmp(x->place.file, y->place.file);
+
+	return r ? r : x < y ? -1 : x > y;
+}
+
+/* Hands each service the first error of its file. */
+static void find_problems(struct policy_set *set, const struct diags *diags, struct arena *arena)
+{
+	AUTO(arena) struct arena *scratch = arena_new();
+	const struct diag **errors = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < diags->n; i++)
+		if (diags->list[i].severity == DIAG_ERROR && diags->list[i].place.file)
+			*ARENA_APPEND(scratch, errors, n) = &diags->list[i];
+	if (n)
+		qsort(errors, n, sizeof(struct diag *), compare_diags);
+	for (size_t i = 0; i < set->n_services; i++) {
+		struct service *service = &set->services[i];
+		const char *path = service->policy->path;
+		size_t low = 0, high = n;
+
+		if (service->state == POLICY_GOOD)
+			continue;
+		while (low < high) {
+			size_t middle = (low + high) / 2;
+
+			if (strcmp(errors[middle]->place.file, path) < 0)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low == n || strcmp(errors[low]->place.file, path) != 0)
+			continue;
+		if (errors[low]->place.line)
+			service->problem = arena_printf(arena, "%s:%u:%u: error: %s", path,
+							errors[low]->place.line,
+							errors[low]->place.column,
+							errors[low]->message);
+		else
+			service->problem =
+				arena_printf(arena, "%s: error: %s", path, errors[low]->message);
+	}
+}
+
+/* --- the set ---------------------------------------------------------------------------------- */
+
+static void finish_set(struct reader *reader, struct policy_set *set)
+{
+	set->services = arena_alloc(reader->arena, reader->n * sizeof(*set->services));
+	set->n_services = reader->n;
+	for (size_t i = 0; i < reader->n; i++)
+		set->services[i] = (struct service){ .policy = reader->candidates[i].policy,
+						     .state = reader->candidates[i].state };
+	claims_index(set, reader->identity, reader->arena, reader->diags);
+	advice_give(set, reader->identity, reader->diags);
+	find_problems(set, reader->diags, reader->arena);
+}
+
+static void resolve_admins(struct config *config, struct identity *identity, struct diags *diags)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < config->n_admins; i++) {
+		struct user_ref *ref = &config->admins[i];
+
+		if (claims_find_user(ref, identity) == 0)
+			config->admins[kept++] = *ref;
+		else
+			diag_add_in(diags, DIAG_WARNING, ref->place, config->text,
+				    config->text_length, "unknown user; the entry has no effect");
+	}
+	config->n_admins = kept;
+}
+
+int policy_set_read(const struct policy_set_options *options, struct arena *arena,
+		    struct policy_set *ret_set, struct diags *diags)
+{
+	struct reader reader = { .options = options, .arena = arena, .diags = diags };
+	struct path_list list = { 0 };
+	struct policy_set set = { 0 };
+	int r = config_read(options->config_path, options->owner, options->resolv_conf, arena,
+			    &set.config, diags);
+	int r_list = list_paths(options, arena, &list, diags);
+
+	if (r < 0 || r_list < 0)
+		return r < 0 ? r : r_list;
+	reader.identity = identity_read(arena, diags);
+	resolve_admins(&set.config, reader.identity, diags);
+	index_last_good(&reader, options->last_good);
+	for (size_t i = 0; i < list.n; i++)
+		read_file(&reader, list.paths[i]);
+	name_unnamed(&reader);
+	merge_same_names(&reader);
+	claims_settle(reader.candidates, reader.n, reader.identity, arena, demote, &reader, diags);
+	finish_set(&reader, &set);
+	*ret_set = set;
+	return 0;
+}
+
+int policy_set_from_last_good(const struct policy_set_options *options, struct arena *arena,
+			      struct policy_set *ret_set, struct diags *diags)
+{
+	const struct last_good_set *last = options->last_good;
+	struct reader reader = { .options = options, .arena = arena, .diags = diags };
+	struct policy_set set = { 0 };
+	int r = config_from_text(options->config_path, last ? last->config_text : NULL,
+				 last ? last->config_length : 0, options->resolv_conf, arena,
+				 &set.config, diags);
+
+	if (r < 0)
+		return r;
+	reader.identity = identity_read(arena, diags);
+	resolve_admins(&set.config, reader.identity, diags);
+	for (size_t i = 0; last && i < last->n; i++) {
+		struct candidate candidate = { .state = POLICY_LAST_GOOD,
+					       .last_good = &last->list[i] };
+
+		if (restore_policy(&last->list[i], reader.identity, arena,
+				   arena_strdup(arena, last->list[i].file), &candidate.policy) < 0)
+			candidate.state = POLICY_REFUSED;
+		*ARENA_APPEND(arena, reader.candidates, reader.n) = candidate;
+	}
+	merge_same_names(&reader);
+	claims_settle(reader.candidates, reader.n, reader.identity, arena, demote, &reader, diags);
+	finish_set(&reader, &set);
+	*ret_set = set;
+	return 0;
+}
+
+struct service *policy_set_find(const struct policy_set *set, const char *name)
+{
+	size_t low = 0, high = set->n_services;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int r = strcmp(set->services[middle].policy->service, name);
+
+		if (r == 0)
+			return &set->services[middle];
+		if (r < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* source.c - a file's bytes → a JSON tree in which every value knows its place.
+ *
+ * jansson reads the text and judges it; it keeps no positions. A second walk over the same, by
+ * then valid, text notes where each value starts, and finds the duplicate keys that jansson
+ * silently merges.
+ */
+#include "policy/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { FOUND_MAX = 60, DUPLICATES_MAX = 20 };
+
+struct node {
+	const json_t *value;
+	const char *key; /* of an object's member, else NULL */
+	uint32_t start;	 /* offset in the text */
+	uint32_t key_start;
+	uint32_t end;	 /* index of the first node behind this one and all below it */
+	uint32_t parent; /* index; the root is its own */
+};
+
+struct document {
+	struct source source;
+	struct arena *arena; /* the parsers' */
+	struct arena *scratch;
+	json_t *root;
+	struct node *nodes; /* in the order of the text */
+	size_t n_nodes;
+	uint32_t *lines; /* offsets of the starts of lines */
+	size_t n_lines;
+};
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static int check_file(const struct stat *st, uid_t owner, size_t max, struct place place,
+		      struct diags *diags)
+{
+	if (!S_ISREG(st->st_mode))
+		return diag_add(diags, DIAG_ERROR, place, "expected a regular file, found %s",
+				S_ISDIR(st->st_mode)  ? "a folder" :
+				S_ISFIFO(st->st_mode) ? "a pipe" :
+							"a special file");
+	if (st->st_uid != 0 && st->st_uid != owner)
+		return diag_add(diags, DIAG_ERROR, place,
+				"the file belongs to uid %u and could be changed by it; expected "
+				"root (chown root)",
+				st->st_uid);
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return diag_add(diags, DIAG_ERROR, place,
+				"others may write the file (mode %04o); expected only its owner "
+				"(chmod go-w)",
+				st->st_mode & 07777);
+	if ((size_t)st->st_size > max)
+		return diag_add(diags, DIAG_ERROR, place,
+				"the file is too large (%lld bytes); expected at most %zu",
+				(long long)st->st_size, max);
+	return 0;
+}
+
+int source_read(const char *path, uid_t owner, size_t max, struct arena *arena,
+		struct source *ret_source, struct diags *diags)
+{
+	struct place place = { .file = path };
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	size_t length = 0, capacity;
+	struct stat st;
+	char *text;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		r = -errno;
+		diag_add(diags, DIAG_ERROR, place, "cannot read the file: %s", strerror(-r));
+		return r;
+	}
+	r = check_file(&st, owner, max, place, diags);
+	if (r < 0)
+		return r;
+	capacity = (size_t)st.st_size + 1; /* one more byte notices growth */
+	text = arena_alloc(arena, capacity);
+	while (length < capacity) {
+		ssize_t n = read(fd, text + length, capacity - length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			r = -errno;
+			diag_add(diags, DIAG_ERROR, place, "cannot read the file: %s",
+				 strerror(-r));
+			return r;
+		}
+		if (n == 0)
+			break;
+		length += (size_t)n;
+	}
+	if (length != (size_t)st.st_size)
+		return diag_add(diags, DIAG_ERROR, place,
+				"the file changed while it was read; try again");
+	text[length] = '\0';
+	*ret_source = (struct source){ path, base_name(path), text, length };
+	return 0;
+}
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+static void index_lines(struct document *document)
+{
+	const char *text = document->source.text, *end = text + document->source.length;
+
+	*ARENA_APPEND(document->scratch, document->lines, document->n_lines) = 0;
+	for (const char *p = text; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		*ARENA_APPEND(document->scratch, document->lines, document->n_lines) =
+			(uint32_t)(p + 1 - text);
+}
+
+static struct place offset_place(const struct document *document, uint32_t offset)
+{
+	size_t low = 0, high = document->n_lines;
+
+	while (high - low > 1) {
+		size_t middle = (low + high) / 2;
+
+		if (document->lines[middle] <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return (struct place){ document->source.path, (uint32_t)low + 1,
+			       offset - document->lines[low] + 1 };
+}
+
+/* --- the walk --------------------------------------------------------------------------------- */
+
+struct walk {
+	struct document *document;
+	const char *text;
+	uint32_t at;
+	struct diags *diags;
+	unsigned n_duplicates;
+};
+
+static void skip_space(struct walk *w)
+{
+	while (strchr(" \t\n\r", w->text[w->at]) && w->text[w->at])
+		w->at++;
+}
+
+static void skip_string(struct walk *w)
+{
+	for (w->at++; w->text[w->at] != '"'; w->at++)
+		if (w->text[w->at] == '\\')
+			w->at++;
+	w->at++;
+}
+
+/* The string that starts here, decoded; NULL where that fails (out of memory). */
+static const char *read_key(struct walk *w)
+{
+	struct arena *scratch = w->document->scratch;
+	uint32_t start = w->at;
+	json_t *decoded;
+	const char *key;
+
+	skip_string(w);
+	if (!memchr(w->text + start, '\\', w->at - start))
+		return arena_strndup(scratch, w->text + start + 1, w->at - start - 2);
+	decoded = json_loadb(w->text + start, w->at - start, JSON_DECODE_ANY, NULL);
+	key = arena_strdup(scratch, decoded ? json_string_value(decoded) : "");
+	json_decref(decoded);
+	return key;
+}
+
+static void report_duplicate(struct walk *w, uint32_t parent, uint32_t node)
+{
+	struct node *nodes = w->document->nodes;
+
+	for (uint32_t i = parent + 1; i < node; i = nodes[i].end) {
+		struct place first, again;
+
+		if (strcmp(nodes[i].key, nodes[node].key) != 0)
+			continue;
+		if (w->n_duplicates++ >= DUPLICATES_MAX)
+			return;
+		first = offset_place(w->document, nodes[i].key_start);
+		again = offset_place(w->document, nodes[node].key_start);
+		diag_add_in(w->diags, DIAG_ERROR, again, w->text, w->document->source.length,
+			    "duplicate key \"%s\": it already stands on line %u; expected it once",
+			    text_printable(w->diags->arena, nodes[i].key, strlen(nodes[i].key),
+					   FOUND_MAX),
+			    first.line);
+		return;
+	}
+}
+
+static void walk_value(struct walk *w, const json_t *value, uint32_t parent, const char *key,
+		       uint32_t key_start);
+
+static void walk_members(struct walk *w, const json_t *value, uint32_t self)
+{
+	size_t n = 0;
+
+	for (w->at++, skip_space(w); w->text[w->at] != '}'; skip_space(w)) {
+		uint32_t start = w->at;
+		const char *key = read_key(w);
+
+		skip_space(w);
+		w->at++; /* the colon */
+		walk_value(w, json_object_get(value, key), self, key, start);
+		n++;
+		skip_space(w);
+		if (w->text[w->at] == ',')
+			w->at++;
+	}
+	w->at++;
+	if (n == json_object_size(value))
+		return;
+	for (uint32_t i = self + 1; i < w->document->n_nodes; i = w->document->nodes[i].end)
+		report_duplicate(w, self, i);
+}
+
+static void walk_elements(struct walk *w, const json_t *value, uint32_t self)
+{
+	size_t i = 0;
+
+	for (w->at++, skip_space(w); w->text[w->at] != ']'; skip_space(w)) {
+		walk_value(w, json_array_get(value, i++), self, NULL, 0);
+		skip_space(w);
+		if (w->text[w->at] == ',')
+			w->at++;
+	}
+	w->at++;
+}
+
+/* The text says what is walked: below a duplicate key, value is another one's or NULL. */
+static void walk_value(struct walk *w, const json_t *value, uint32_t parent, const char *key,
+		       uint32_t key_start)
+{
+	struct document *document = w->document;
+	uint32_t self = (uint32_t)document->n_nodes;
+	struct node *node = ARENA_APPEND(document->scratch, document->nodes, document->n_nodes);
+
+	skip_space(w);
+	*node = (struct node){ value, key, w->at, key_start, 0, parent };
+	switch (w->text[w->at]) {
+	case '{':
+		walk_members(w, value, self);
+		break;
+	case '[':
+		walk_elements(w, value, self);
+		break;
+	case '"':
+		skip_string(w);
+		break;
+	default: /* a number or a literal */
+		while (!strchr(",]} \t\r\n", w->text[w->at]))
+			w->at++;
+	}
+	document->nodes[self].end = (uint32_t)document->n_nodes;
+}
+
+/* --- syntax errors ---------------------------------------------------------------------------- */
+
+/* What a person probably did, judged by the character that jansson stumbled over. */
+static const char *syntax_hint(const char *text, size_t offset)
+{
+	size_t before = offset;
+
+	while (before && strchr(" \t\r\n", text[before - 1]))
+		before--;
+	if (text[offset] == '/' || text[offset] == '#')
+		return "; JSON has no comments, use the key \"comment\"";
+	if (text[offset] == '\'')
+		return "; strings are written in double quotes";
+	if (before && text[before - 1] == ',' && (text[offset] == '}' || text[offset] == ']'))
+		return "; remove the comma before it";
+	if (before && strchr("\"}]0123456789el", text[before - 1]) &&
+	    (text[offset] == '"' || text[offset] == '{' || text[offset] == '['))
+		return "; a comma or a colon is missing before it";
+	return "";
+}
+
+static int report_syntax(struct document *document, const json_error_t *error, struct diags *diags)
+{
+	const char *text = document->source.text, *near = strstr(error->text, " near '");
+	size_t length = document->source.length, offset = (size_t)error->position;
+	const char *message;
+
+	/* jansson counts to the end of the token that it quotes */
+	if (near) {
+		size_t token = strlen(near + strlen(" near '")) - 1;
+
+		if (token <= offset)
+			offset -= token;
+	}
+	if (offset > length)
+		offset = length;
+	message = text_printable(diags->arena, error->text, strlen(error->text), 200);
+	if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		message = "the file starts with a byte order mark; expected UTF-8 without one";
+	else if (memchr(text, '\0', length))
+		message = "the file holds a NUL byte; expected UTF-8 text";
+	else if (length == 0)
+		message = "the file is empty; expected a JSON object";
+	return diag_add_in(diags, DIAG_ERROR, offset_place(document, (uint32_t)offset), text,
+			   length, "not valid JSON: %s%s", message, syntax_hint(text, offset));
+}
+
+int document_parse(const struct source *source, struct arena *arena, struct document **ret_document,
+		   struct diags *diags)
+{
+	AUTO(document) struct document *document = calloc(1, sizeof(*document));
+	struct walk walk = { .document = document, .text = source->text, .diags = diags };
+	json_error_t error;
+
+	if (!document)
+		return -ENOMEM;
+	document->source = *source;
+	document->arena = arena;
+	document->scratch = arena_new();
+	index_lines(document);
+	document->root = json_loadb(source->text, source->length, JSON_DECODE_ANY, &error);
+	if (!document->root)
+		return report_syntax(document, &error, diags);
+	walk_value(&walk, document->root, 0, NULL, 0);
+	if (walk.n_duplicates)
+		return -EINVAL;
+	*ret_document = TAKE(document);
+	return 0;
+}
+
+void document_free(struct document *document)
+{
+	if (!document)
+		return;
+	json_decref(document->root);
+	arena_free(document->scratch);
+	free(document);
+}
+
+/* --- cursors ---------------------------------------------------------------------------------- */
+
+static struct cursor cursor_at(const struct document *document, uint32_t node)
+{
+	return (struct cursor){ document, document->nodes[node].value, node };
+}
+
+struct cursor document_root(const struct document *document)
+{
+	return cursor_at(document, 0);
+}
+
+struct arena *cursor_arena(struct cursor at)
+{
+	return at.document->arena;
+}
+
+struct place cursor_place(struct cursor at)
+{
+	return offset_place(at.document, at.document->nodes[at.node].start);
+}
+
+struct place cursor_key_place(struct cursor at)
+{
+	return offset_place(at.document, at.document->nodes[at.node].key_start);
+}
+
+const char *cursor_key(struct cursor at)
+{
+	return at.document->nodes[at.node].key;
+}
+
+struct cursor cursor_first(struct cursor at)
+{
+	if (at.document->nodes[at.node].end == at.node + 1)
+		return (struct cursor){ 0 };
+	return cursor_at(at.document, at.node + 1);
+}
+
+struct cursor cursor_next(struct cursor at)
+{
+	const struct node *nodes = at.document->nodes;
+	uint32_t next = nodes[at.node].end;
+
+	if (next >= nodes[nodes[at.node].parent].end)
+		return (struct cursor){ 0 };
+	return cursor_at(at.document, next);
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static const char *format_va(struct arena *arena, const char *format, va_list args)
+{
+	AUTO(mem) char *text = NULL;
+
+	if (vasprintf(&text, format, args) < 0)
+		abort();
+	return arena_strdup(arena, text);
+}
+
+int diag_expected(struct diags *diags, struct cursor at, const char *expected)
+{
+	AUTO(mem) char *found = json_dumps(at.value, JSON_ENCODE_ANY | JSON_COMPACT);
+	const char *what = found ? found : "something too deep to show";
+
+	return diag_at(diags, at, "expected %s, got %s", expected,
+		       text_printable(diags->arena, what, strlen(what), FOUND_MAX));
+}
+
+int diag_at(struct diags *diags, struct cursor at, const char *format, ...)
+{
+	va_list args;
+	const char *message;
+
+	va_start(args, format);
+	message = format_va(diags->arena, format, args);
+	va_end(args);
+	return diag_add_in(diags, DIAG_ERROR, cursor_place(at), at.document->source.text,
+			   at.document->source.length, "%s", message);
+}
+
+int diag_at_key(struct diags *diags, struct cursor at, const char *format, ...)
+{
+	va_list args;
+	const char *message;
+
+	va_start(args, format);
+	message = format_va(diags->arena, format, args);
+	va_end(args);
+	return diag_add_in(diags, DIAG_ERROR, cursor_key_place(at), at.document->source.text,
+			   at.document->source.length, "%s", message);
+}
+
+/* --- salvage ---------------------------------------------------------------------------------- */
+
+void source_salvage(const struct source *source, const char *const *keys, size_t n_keys,
+		    void (*found)(void *data, size_t key, const json_t *value, struct place place),
+		    void *data)
+{
+	for (size_t key = 0; key < n_keys; key++) {
+		AUTO(mem) char *quoted = NULL;
+		const char *p = source->text, *end = source->text + source->length;
+
+		if (asprintf(&quoted, "\"%s\"", keys[key]) < 0)
+			abort();
+		while ((p = memmem(p, (size_t)(end - p), quoted, strlen(quoted)))) {
+			struct place place = { source->path, 1, 1 };
+			json_t *value;
+
+			for (const char *q = source->text; q < p; q++) {
+				place.column++;
+				if (*q == '\n') {
+					place.line++;
+					place.column = 1;
+				}
+			}
+			p += strlen(quoted);
+			p += strspn(p, " \t\r\n");
+			if (*p != ':')
+				continue;
+			p++;
+			value = json_loadb(p, (size_t)(end - p),
+					   JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
+			if (value)
+				found(data, key, value, place);
+			json_decref(value);
+		}
+	}
+}
