@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* status.c - uidwall status: what is in force and what is wrong with it, on one screen. */
+#include <string.h>
+
+#include "cli/call.h"
+#include "cli/output.h"
+
+const char help_status[] =
+	"Says whether the wall is up and since when, what is wrong, and lists the services. Root "
+	"and\n"
+	"the admins see all of them, everybody else their own. Refused packets count since the "
+	"rule\n"
+	"was made; in monitor mode they are those that enforcing would have refused.\n"
+	"\n"
+	"exit status: 0 all well, 1 something is wrong or off, 3 uidwalld cannot be reached\n"
+	"\n"
+	"  uidwall status\n"
+	"  uidwall status --json | jq '.services[] | select(.refused_packets > 0)'\n";
+
+enum { UIDS_WIDTH = 40, MANY_ROWS = 20 };
+
+static bool is_state(const json_t *service, const char *state)
+{
+	const char *found = json_string_value(json_object_get(service, "state"));
+
+	return found && strcmp(found, state) == 0;
+}
+
+static bool is_off(const json_t *answer)
+{
+	const char *wall = json_string_value(json_object_get(answer, "wall"));
+
+	return !wall || strcmp(wall, "off") == 0;
+}
+
+/* A reload that never happened has failed nobody. */
+static bool reload_failed(const json_t *answer)
+{
+	const json_t *reload = json_object_get(answer, "last_reload");
+
+	return json_is_object(reload) && get_number(reload, "time") > 0 && !get_bool(reload, "ok");
+}
+
+/* --- problems --------------------------------------------------------------------------------- */
+
+static void problem_start(const struct style *style, size_t *n)
+{
+	if (!(*n)++)
+		printf("\n%sProblems%s\n", style->red, style->plain);
+	printf("  ");
+}
+
+static void print_service_problem(struct cli *cli, const struct style *style, const json_t *service)
+{
+	const char *problem = get_text(cli, service, "problem");
+
+	printf("%s%s%s ", style->bold, get_text(cli, service, "service"), style->plain);
+	if (is_state(service, "off"))
+		printf("is %sOFF%s and may reach whatever the machine can reach; back with "
+		       "\"uidwall on %s\"",
+		       style->alarm, style->plain, get_text(cli, service, "service"));
+	else if (is_state(service, "refused"))
+		printf("is refused everything until its policy is right");
+	else if (is_state(service, "last-good"))
+		printf("keeps its last good policy");
+	else
+		printf("has a problem");
+	if (*problem)
+		printf("\n    %s", problem);
+	putchar('\n');
+}
+
+/* Whether what is wrong with a service already said this. */
+static bool is_said(const json_t *services, const json_t *diag)
+{
+	const char *message = json_string_value(json_object_get(diag, "message"));
+	const json_t *service;
+	size_t i;
+
+	json_array_foreach(services, i, service)
+	{
+		const char *problem = json_string_value(json_object_get(service, "problem"));
+
+		if (problem && message && strstr(problem, message))
+			return true;
+	}
+	return false;
+}
+
+static size_t print_other_errors(struct cli *cli, const struct style *style, const json_t *answer,
+				 size_t n)
+{
+	const json_t *diags = json_object_get(answer, "diags"), *diag;
+	const json_t *services = json_object_get(answer, "services");
+	size_t i;
+
+	json_array_foreach(diags, i, diag)
+	{
+		const char *file = get_text(cli, diag, "file");
+
+		if (strcmp(get_text(cli, diag, "severity"), "error") != 0 ||
+		    is_said(services, diag))
+			continue;
+		problem_start(style, &n);
+		if (*file)
+			printf("%s:%lld:%lld: ", file, (long long)get_number(diag, "line"),
+			       (long long)get_number(diag, "column"));
+		printf("%s\n", get_text(cli, diag, "message"));
+	}
+	return n;
+}
+
+static bool has_problem(const json_t *service)
+{
+	return !is_state(service, "good") || json_is_string(json_object_get(service, "problem"));
+}
+
+/* Returns how many there are. That the whole wall is off stands above them. */
+static size_t print_problems(struct cli *cli, const struct style *style, const json_t *answer)
+{
+	const json_t *services = json_object_get(answer, "services"), *service;
+	const json_t *last = json_object_get(answer, "last_reload");
+	size_t n = 0, i;
+
+	if (reload_failed(answer)) {
+		problem_start(style, &n);
+		printf("the last reload failed %s; the rules from before stay:\n    %s\n",
+		       date_words(cli, get_number(last, "time")), get_text(cli, last, "error"));
+	}
+	json_array_foreach(services, i, service)
+	{
+		if (!has_problem(service) || (is_off(answer) && is_state(service, "off")))
+			continue;
+		problem_start(style, &n);
+		print_service_problem(cli, style, service);
+	}
+	return print_other_errors(cli, style, answer, n);
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+/* "1001, 100000-165535", cut at the width: "1001, 1002 and 7 more" */
+static const char *uids_words(struct cli *cli, const json_t *uids)
+{
+	const char *text = "";
+	size_t i, n = json_array_size(uids);
+
+	for (i = 0; i < n; i++) {
+		const char *uid = json_string_value(json_array_get(uids, i));
+		const char *longer = arena_printf(cli->arena, "%s%s%s", text, i ? ", " : "",
+						  uid ? printable(cli, uid) : "?");
+
+		if (i && strlen(longer) > UIDS_WIDTH)
+			return arena_printf(cli->arena, "%s and %zu more", text, n - i);
+		text = longer;
+	}
+	return text;
+}
+
+static const char *state_style(const struct style *style, const json_t *service)
+{
+	if (is_state(service, "off"))
+		return style->alarm;
+	return is_state(service, "good") ? style->green : style->red;
+}
+
+static void print_services(struct cli *cli, const struct style *style, const json_t *services)
+{
+	enum { COLUMNS = 5 };
+	size_t n = json_array_size(services), i, at = 0;
+	struct cell *cells = arena_alloc(cli->arena, (n + 1) * COLUMNS * sizeof(*cells));
+	const json_t *service;
+
+	cells[at++] = (struct cell){ "SERVICE", style->bold, false };
+	cells[at++] = (struct cell){ "STATE", style->bold, false };
+	cells[at++] = (struct cell){ "MODE", style->bold, false };
+	cells[at++] = (struct cell){ "REFUSED", style->bold, true };
+	cells[at++] = (struct cell){ "UIDS", style->bold, false };
+	json_array_foreach(services, i, service)
+	{
+		const char *mode = get_text(cli, service, "mode");
+		const char *refused = arena_printf(
+			cli->arena, "%lld", (long long)get_number(service, "refused_packets"));
+
+		cells[at++] = (struct cell){ get_text(cli, service, "service"), NULL, false };
+		cells[at++] = (struct cell){ get_text(cli, service, "state"),
+					     state_style(style, service), false };
+		cells[at++] =
+			(struct cell){ mode, strcmp(mode, "monitor") == 0 ? style->yellow : NULL,
+				       false };
+		cells[at++] = (struct cell){ refused, NULL, true };
+		cells[at++] = (struct cell){ uids_words(cli, json_object_get(service, "uids")),
+					     NULL, false };
+	}
+	putchar('\n');
+	table_print(cells, COLUMNS, n + 1, "", stdout);
+}
+
+/* --- the screen ------------------------------------------------------------------------------- */
+
+static void print_headline(struct cli *cli, const struct style *style, const json_t *answer)
+{
+	size_t n = json_array_size(json_object_get(answer, "services"));
+	const char *services = count_words(cli, (json_int_t)n, "service", "services");
+
+	if (is_off(answer))
+		printf("%sTHE WALL IS OFF%s: every service may reach whatever the machine can "
+		       "reach. \"uidwall on\" puts it back up.\n",
+		       style->alarm, style->plain);
+	else
+		printf("%sThe wall is up%s: %s, by rules in force since %s.\n", style->green,
+		       style->plain, services, date_words(cli, get_number(answer, "applied")));
+	printf("uidwalld %s, pid %lld, runs since %s.\n", get_text(cli, answer, "version"),
+	       (long long)get_number(answer, "pid"),
+	       date_words(cli, get_number(answer, "started")));
+	if (json_is_false(json_object_get(json_object_get(answer, "kernel"), "owner_persist")))
+		printf("This kernel cannot keep other tools off the table (Linux 6.9 and later "
+		       "can).\n");
+}
+
+static size_t count_warnings(struct cli *cli, const json_t *diags)
+{
+	const json_t *diag;
+	size_t n = 0, i;
+
+	json_array_foreach(diags, i, diag) n +=
+		strcmp(get_text(cli, diag, "severity"), "warning") == 0;
+	return n;
+}
+
+static void print_screen(struct cli *cli, const json_t *answer)
+{
+	struct style style = style_of(stdout);
+	const json_t *services = json_object_get(answer, "services");
+	size_t n_warnings = count_warnings(cli, json_object_get(answer, "diags"));
+	size_t n_problems;
+
+	print_headline(cli, &style, answer);
+	n_problems = print_problems(cli, &style, answer);
+	if (json_array_size(services))
+		print_services(cli, &style, services);
+	else if (geteuid() == 0)
+		printf("\nNo policies yet. \"uidwall new NAME\" writes a first one.\n");
+	else
+		printf("\nNo service of yours. Root and the admins see all of them.\n");
+	if (n_warnings)
+		printf("\n%s: \"uidwall check\" shows them.\n",
+		       count_words(cli, (json_int_t)n_warnings, "warning", "warnings"));
+	if (n_problems && json_array_size(services) > MANY_ROWS)
+		printf("\n%s%s%s: at the top.\n", style.red,
+		       count_words(cli, (json_int_t)n_problems, "problem", "problems"),
+		       style.plain);
+}
+
+static enum cli_status judge(struct cli *cli, const json_t *answer)
+{
+	const json_t *entry;
+	size_t i;
+
+	if (is_off(answer) || reload_failed(answer))
+		return CLI_FINDINGS;
+	json_array_foreach(json_object_get(answer, "services"), i,
+			   entry) if (has_problem(entry)) return CLI_FINDINGS;
+	json_array_foreach(json_object_get(answer, "diags"), i,
+			   entry) if (strcmp(get_text(cli, entry, "severity"), "error") ==
+				      0) return CLI_FINDINGS;
+	return CLI_FINE;
+}
+
+enum cli_status verb_status(struct cli *cli)
+{
+	enum cli_status status;
+	json_t *answer = NULL;
+	const char *error;
+	int r = call_ask(cli, "status", NULL, CALL_ASK_MS, &answer, &error);
+
+	if (r < 0)
+		return call_explain(cli, r, error);
+	status = judge(cli, answer);
+	if (cli->json) {
+		json_print(answer);
+		return status;
+	}
+	print_screen(cli, answer);
+	json_decref(answer);
+	return status;
+}
