@@ -37,7 +37,8 @@ int main(int argc, char **argv)
 			printf("not ok %d - cannot read %s\n", i, argv[i]);
 			return 1;
 		}
-		printf("ok %d - %s\n", i, strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i]);
+		printf("ok %d - %s\n", i,
+		       strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i]);
 	}
 	printf("1..%d\n", argc - 1);
 	return 0;
