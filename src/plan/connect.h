@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* connect.h - the endpoints of "connect" → rules and named sets. */
+#ifndef UIDWALL_PLAN_CONNECT_H
+#define UIDWALL_PLAN_CONNECT_H
+
+#include "plan/ports.h"
+
+void plan_connect(struct build *b, const struct policy *policy, struct service_sets *sets);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ports.c - declared ports: maps from port to chain, and matches on lists of ports.
+ *
+ * Several services may declare one port (on different addresses, or by mistake); a map has room for
+ * one chain. So claims are painted on an array of all ports first, and where two meet, a chain
+ * that stands for both is made.
+ */
+#include "plan/ports.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "policy/values.h"
+
+enum {
+	PORTS = UINT16_MAX + 1,
+	SINGLE_PORTS_MAX = 4096, /* with more, the map takes ranges instead of a port each */
+};
+
+const char *service_set_name(struct service_sets *sets)
+{
+	return name_service_set(sets->names, sets->service, ++sets->n);
+}
+
+/* --- lists of ports ----------------------------------------------------------------------------- */
+
+static void add_port_element(struct build *b, uint32_t first, uint32_t last, uint32_t chain,
+			     enum ir_verdict verdict, struct ir_origin origin)
+{
+	struct ir_element *e = build_element(b);
+	uint16_t low = htons((uint16_t)first), high = htons((uint16_t)last);
+
+	memcpy(e->key, &low, sizeof(low));
+	memcpy(e->last, &high, sizeof(high));
+	e->chain = chain;
+	e->verdict = (uint8_t)verdict;
+	e->origin = origin;
+}
+
+struct port_match port_match_make(struct build *b, struct service_sets *sets,
+				  const struct number_range *ports, size_t n)
+{
+	struct port_match match = { ports, n, IR_NONE };
+
+	if (n <= PLAN_HANDFUL)
+		return match;
+	match.n = 1;
+	match.set = build_set(b, service_set_name(sets), IR_KEY_PORT, false, true);
+	for (size_t i = 0; i < n; i++)
+		add_port_element(b, ports[i].first, ports[i].last, IR_NONE, IR_ACCEPT,
+				 (struct ir_origin){ 0 });
+	build_set_finish(b);
+	return match;
+}
+
+void add_port_match(struct build *b, const struct port_match *match, size_t i, enum ir_field field)
+{
+	if (match->set == IR_NONE)
+		add_match_ports(b, field, match->ports[i]);
+	else
+		add_lookup(b, field, IR_FIELD_COUNT, match->set);
+}
+
+/* --- maps from port to chain -------------------------------------------------------------------- */
+
+/* What is painted: 0 nothing, else a number of a claim. */
+struct canvas {
+	uint32_t *ports;
+	size_t n_painted;
+};
+
+static struct canvas canvas_new(struct arena *arena)
+{
+	return (struct canvas){ arena_alloc(arena, PORTS * sizeof(uint32_t)), 0 };
+}
+
+/* Makes the map from the runs of one colour; chains[colour - 1] says where each goes. */
+static uint32_t make_map(struct build *b, const char *name, const struct canvas *canvas,
+			 const uint32_t *chains, const struct ir_origin *origins,
+			 enum ir_verdict verdict)
+{
+	bool is_interval = canvas->n_painted > SINGLE_PORTS_MAX;
+	uint32_t map;
+
+	if (!canvas->n_painted)
+		return IR_NONE;
+	map = build_set(b, name, IR_KEY_PORT, true, is_interval);
+	for (uint32_t port = 1; port < PORTS; port++) {
+		uint32_t colour = canvas->ports[port], last = port;
+
+		if (!colour)
+			continue;
+		while (is_interval && last + 1 < PORTS && canvas->ports[last + 1] == colour)
+			last++;
+		add_port_element(b, port, last, chains[colour - 1], verdict, origins[colour - 1]);
+		port = last;
+	}
+	build_set_finish(b);
+	return map;
+}
+
+/* --- who may connect: listen ... from ----------------------------------------------------------- */
+
+/* A colour that stands for two others. */
+struct guard_pair {
+	uint32_t first, second, colour;
+};
+
+struct guards {
+	uint32_t *chains; /* by colour - 1 */
+	struct ir_origin *origins;
+	size_t n, n_origins;
+	struct guard_pair *pairs;
+	size_t n_pairs;
+};
+
+static void add_guard_refusal(struct build *b, const struct policy *policy, uint32_t counter,
+			      const struct plan_shared *shared)
+{
+	add_count(b, counter);
+	if (policy->mode == MODE_MONITOR)
+		add_verdict(b, IR_RETURN, IR_NONE); /* others' policies still hold */
+	else
+		add_verdict(b, IR_GOTO, shared->refuse);
+}
+
+static void add_users(struct build *b, const struct policy *policy, const struct listener *listener,
+		      const char *set_name)
+{
+	uint32_t set;
+
+	if (listener->n_from <= PLAN_HANDFUL) {
+		for (size_t i = 0; i < listener->n_from; i++) {
+			build_rule(b, policy_origin(policy, listener->from[i].place, "from"));
+			add_match_number(b, IR_SKUID, IR_EQ, listener->from[i].uid);
+			add_verdict(b, IR_RETURN, IR_NONE);
+		}
+		return;
+	}
+	set = build_set(b, set_name, IR_KEY_UID, false, false);
+	for (size_t i = 0; i < listener->n_from; i++) {
+		struct ir_element *e = build_element(b);
+		uint32_t uid = htonl(listener->from[i].uid);
+
+		memcpy(e->key, &uid, sizeof(uid));
+		memcpy(e->last, &uid, sizeof(uid));
+		e->origin = policy_origin(policy, listener->from[i].place, "from");
+	}
+	build_set_finish(b);
+	build_rule(b, policy_origin(policy, listener->place, "from"));
+	add_lookup(b, IR_SKUID, IR_FIELD_COUNT, set);
+	add_verdict(b, IR_RETURN, IR_NONE);
+}
+
+/* Refuses everybody who is not named. What a connection's socket still sends after it was closed
+ * has no owner and passes: only an initial SYN without one (an MPTCP subflow) does not.
+ */
+static uint32_t plan_guard(struct build *b, const struct policy *policy,
+			   const struct listener *listener, const char *name, uint32_t counter,
+			   struct plan_shared *shared)
+{
+	uint32_t chain = build_chain(b, name, false);
+	struct ir_origin refusal = policy_origin(policy, listener->place,
+						 "listen: \"from\" does not name them");
+
+	build_rule(b, policy_origin(policy, listener->place, "listen: root always may"));
+	add_match_number(b, IR_SKUID, IR_EQ, 0);
+	add_verdict(b, IR_RETURN, IR_NONE);
+	add_users(b, policy, listener, name);
+	if (listener->protocol == PROTOCOL_TCP) {
+		build_rule(b, refusal);
+		add_match_number(b, IR_SKUID, IR_NE, 0);
+		add_guard_refusal(b, policy, counter, shared);
+		build_rule(b, refusal);
+		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+		add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN | TH_ACK, TH_SYN);
+		add_guard_refusal(b, policy, counter, shared);
+	} else {
+		build_rule(b, refusal);
+		add_guard_refusal(b, policy, counter, shared);
+	}
+	return chain;
+}
+
+static uint32_t guard_add(struct build *b, struct guards *guards, uint32_t chain,
+			  struct ir_origin origin)
+{
+	*ARENA_APPEND(b->scratch, guards->chains, guards->n) = chain;
+	*ARENA_APPEND(b->scratch, guards->origins, guards->n_origins) = origin;
+	return (uint32_t)guards->n;
+}
+
+/* The colour of a port that two listeners declare: both must let a caller pass. */
+static uint32_t guard_both(struct build *b, struct guards *guards, uint32_t first, uint32_t second,
+			   const char *map, uint32_t port, const struct plan_shared *shared)
+{
+	uint32_t chain, colour;
+
+	for (size_t i = 0; i < guards->n_pairs; i++)
+		if (guards->pairs[i].first == first && guards->pairs[i].second == second)
+			return guards->pairs[i].colour;
+	chain = build_chain(b, arena_printf(shared->names, "%s.%u", map, port), false);
+	build_rule(b, guards->origins[first - 1]);
+	add_verdict(b, IR_JUMP, guards->chains[first - 1]);
+	build_rule(b, guards->origins[second - 1]);
+	add_verdict(b, IR_JUMP, guards->chains[second - 1]);
+	colour = guard_add(b, guards, chain,
+			   (struct ir_origin){ .what = "declared by several services" });
+	*ARENA_APPEND(b->scratch, guards->pairs, guards->n_pairs) =
+		(struct guard_pair){ first, second, colour };
+	return colour;
+}
+
+void plan_guards(struct build *b, const struct policy_set *set, struct plan_shared *shared)
+{
+	static const char *const names[] = { "tcp-guards", "udp-guards" };
+	struct guards guards = { 0 };
+	struct canvas canvas[2] = { { 0 } };
+
+	for (size_t i = 0; i < set->n_services; i++) {
+		const struct service *service = &set->services[i];
+		const struct policy *policy = service->policy;
+
+		if (service->state == POLICY_OFF || service->state == POLICY_REFUSED)
+			continue;
+		for (size_t j = 0; j < policy->n_listen; j++) {
+			const struct listener *l = &policy->listen[j];
+			struct canvas *c = &canvas[l->protocol];
+			uint32_t colour;
+
+			if (!l->has_from)
+				continue;
+			if (!c->ports)
+				*c = canvas_new(b->scratch);
+			colour = guard_add(
+				b, &guards,
+				plan_guard(b, policy, l,
+					   name_guard_chain(shared->names, policy->service,
+							    (unsigned)j + 1),
+					   shared->service_counters[i], shared),
+				policy_origin(policy, l->place, "listen"));
+			for (size_t k = 0; k < l->n_ports; k++)
+				for (uint32_t p = l->ports[k].first; p <= l->ports[k].last; p++) {
+					uint32_t old = c->ports[p];
+
+					c->n_painted += !old;
+					c->ports[p] = old ? guard_both(b, &guards, old, colour,
+								       names[l->protocol], p,
+								       shared) :
+							    colour;
+				}
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(canvas); i++)
+		shared->guards[i] = make_map(b, names[i], &canvas[i], guards.chains,
+					     guards.origins, IR_JUMP);
+}
+
+void plan_guard_rules(struct build *b, const struct plan_shared *shared, struct ir_origin origin)
+{
+	static const struct {
+		uint8_t protocol;
+		enum ir_field field;
+	} rules[] = {
+		[PROTOCOL_TCP] = { IPPROTO_TCP, IR_TCP_DPORT },
+		[PROTOCOL_UDP] = { IPPROTO_UDP, IR_UDP_DPORT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		if (shared->guards[i] == IR_NONE)
+			continue;
+		build_rule(b, origin);
+		add_match_interface(b, "lo");
+		add_match_byte(b, IR_L4PROTO, IR_EQ, rules[i].protocol);
+		add_vmap(b, rules[i].field, shared->guards[i]);
+	}
+}
+
+/* --- whose port it is ----------------------------------------------------------------------------- */
+
+void plan_listener_maps(struct build *b, const struct policy_set *set,
+			const struct plan_shared *shared, uint32_t ret_maps[2])
+{
+	static const char *const names[] = { "tcp-listeners", "udp-listeners" };
+	struct canvas canvas[2] = { { 0 } };
+	uint32_t *chains = NULL;
+	struct ir_origin *origins = NULL;
+	size_t n_chains = 0, n_origins = 0;
+
+	/* colour 1: two services declare it, so it may go nowhere */
+	*ARENA_APPEND(b->scratch, chains, n_chains) = shared->refuse;
+	*ARENA_APPEND(b->scratch, origins, n_origins) =
+		(struct ir_origin){ .what = "declared by several services" };
+	for (size_t i = 0; i < set->n_services; i++) {
+		const struct service *service = &set->services[i];
+		const struct policy *policy = service->policy;
+
+		if (service->state == POLICY_OFF || service->state == POLICY_REFUSED)
+			continue;
+		for (size_t j = 0; j < policy->n_listen; j++) {
+			const struct listener *l = &policy->listen[j];
+			struct canvas *c = &canvas[l->protocol];
+
+			if (!c->ports)
+				*c = canvas_new(b->scratch);
+			*ARENA_APPEND(b->scratch, chains, n_chains) = shared->service_chains[i];
+			*ARENA_APPEND(b->scratch, origins, n_origins) =
+				policy_origin(policy, l->place, "listen");
+			for (size_t k = 0; k < l->n_ports; k++)
+				for (uint32_t p = l->ports[k].first; p <= l->ports[k].last; p++) {
+					uint32_t old = c->ports[p];
+
+					c->n_painted += !old;
+					if (!old)
+						c->ports[p] = (uint32_t)n_chains;
+					else if (chains[old - 1] != shared->service_chains[i])
+						c->ports[p] = 1;
+				}
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(canvas); i++)
+		ret_maps[i] = make_map(b, names[i], &canvas[i], chains, origins, IR_GOTO);
+}
+
+bool ports_meet_map(const struct build *b, const struct number_range *ports, size_t n, uint32_t map)
+{
+	const struct ir_set *set = &b->ruleset.sets[map];
+
+	for (uint32_t i = 0; i < set->n_elements; i++) {
+		const struct ir_element *e = &b->ruleset.elements[set->first_element + i];
+		struct number_range range = { (uint32_t)e->key[0] << 8 | e->key[1],
+					      (uint32_t)e->last[0] << 8 | e->last[1] };
+
+		if (ranges_overlap(ports, n, &range, 1))
+			return true;
+	}
+	return false;
+}

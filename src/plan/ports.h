@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ports.h - declared ports: maps from port to chain, and matches on lists of ports. */
+#ifndef UIDWALL_PLAN_PORTS_H
+#define UIDWALL_PLAN_PORTS_H
+
+#include "plan/service.h"
+
+/* Numbers the named sets of one service. */
+struct service_sets {
+	struct arena *names;
+	const char *service;
+	unsigned n;
+};
+
+const char *service_set_name(struct service_sets *sets);
+
+/* How a list of port ranges is matched: by `n` rules, one for each, or by one with a named set. */
+struct port_match {
+	const struct number_range *ports;
+	size_t n;
+	uint32_t set; /* IR_NONE: rules */
+};
+
+struct port_match port_match_make(struct build *b, struct service_sets *sets,
+				  const struct number_range *ports, size_t n);
+/* The match of rule i. */
+void add_port_match(struct build *b, const struct port_match *match, size_t i, enum ir_field field);
+
+/* For each listener with "from" a chain that refuses everybody else, and the maps from port to
+ * chain in shared->guards.
+ */
+void plan_guards(struct build *b, const struct policy_set *set, struct plan_shared *shared);
+
+/* The rules that look ports on loopback up in shared->guards. */
+void plan_guard_rules(struct build *b, const struct plan_shared *shared, struct ir_origin origin);
+
+/* Maps from declared port to the service's chain, by protocol; IR_NONE where nobody listens. */
+void plan_listener_maps(struct build *b, const struct policy_set *set,
+			const struct plan_shared *shared, uint32_t ret_maps[2]);
+
+bool ports_meet_map(const struct build *b, const struct number_range *ports, size_t n, uint32_t map);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* service.c - one policy → the chain of its service.
+ *
+ * The order of the accepting rules changes no verdict; what is most frequent comes first. No
+ * anonymous sets: the kernel searches the whole transaction for each one (52 s instead of 1.7 s
+ * for 10,000 services).
+ */
+#include "plan/service.h"
+
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/icmp6.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/rtnetlink.h>
+
+#include "plan/connect.h"
+#include "plan/ports.h"
+#include "policy/values.h"
+
+struct ir_origin policy_origin(const struct policy *policy, struct place place, const char *what)
+{
+	place.file = policy->file;
+	return (struct ir_origin){ place, what };
+}
+
+static struct ir_origin file_origin(const struct policy *policy, const char *what)
+{
+	return policy_origin(policy, (struct place){ 0 }, what);
+}
+
+void plan_service_counters(struct build *b, const struct policy_set *set,
+			   struct plan_shared *shared)
+{
+	shared->service_counters = arena_alloc(b->scratch, set->n_services * sizeof(uint32_t));
+	for (size_t i = 0; i < set->n_services; i++) {
+		shared->service_counters[i] = IR_NONE;
+		if (set->services[i].state != POLICY_OFF)
+			shared->service_counters[i] = build_counter(
+				b, name_service_counter(shared->names,
+							set->services[i].policy->service));
+	}
+}
+
+/* The end of every rule that refuses. */
+static void add_refusal(struct build *b, const struct policy *policy, uint32_t counter,
+			const struct plan_shared *shared)
+{
+	add_count(b, counter);
+	add_verdict(b, IR_GOTO, policy->mode == MODE_MONITOR ? shared->observe : shared->refuse);
+}
+
+/* What would let a packet go elsewhere than its addresses say, or come from elsewhere. None of it
+ * needs privilege: setsockopt(IP_OPTIONS), IPV6_RTHDR, IPV6_FREEBIND.
+ */
+static void plan_sanity(struct build *b, const struct policy *policy, uint32_t counter,
+			const struct plan_shared *shared)
+{
+	uint32_t local = RTN_LOCAL;
+
+	build_rule(b, file_origin(policy, "IP options are refused"));
+	add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV4);
+	add_match_byte(b, IR_IP_HDRLENGTH, IR_NE, 5);
+	add_refusal(b, policy, counter, shared);
+	build_rule(b, file_origin(policy, "a routing header is refused"));
+	add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV6);
+	add_match_byte(b, IR_EXTHDR_ROUTING, IR_EQ, 1);
+	add_refusal(b, policy, counter, shared);
+	build_rule(b, file_origin(policy, "a foreign source address is refused"));
+	add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV6);
+	add_match(b, IR_SADDR_TYPE, IR_NE, &local);
+	add_refusal(b, policy, counter, shared);
+}
+
+/* Answers of a declared TCP port are told by not being an initial SYN, without conntrack; those of
+ * a UDP port only conntrack can tell from a datagram that speaks first.
+ */
+static void plan_listener(struct build *b, const struct policy *policy,
+			  const struct listener *listener, struct service_sets *sets)
+{
+	bool tcp = listener->protocol == PROTOCOL_TCP;
+	struct ir_origin origin = policy_origin(policy, listener->place, "listen");
+	struct port_match ports = port_match_make(b, sets, listener->ports, listener->n_ports);
+
+	for (size_t i = 0; i < ports.n; i++) {
+		build_rule(b, origin);
+		add_match_byte(b, IR_L4PROTO, IR_EQ, tcp ? IPPROTO_TCP : IPPROTO_UDP);
+		add_port_match(b, &ports, i, tcp ? IR_TCP_SPORT : IR_UDP_SPORT);
+		if (tcp)
+			add_match_masked(b, IR_TCP_FLAGS, IR_MASK_NE, TH_SYN | TH_ACK, TH_SYN);
+		else
+			add_match_byte(b, IR_CT_DIRECTION, IR_EQ, IP_CT_DIR_REPLY);
+		add_verdict(b, IR_ACCEPT, IR_NONE);
+	}
+	for (size_t i = 0; i < ports.n; i++) {
+		build_rule(b, origin);
+		add_match_byte(b, IR_L4PROTO, IR_EQ, tcp ? IPPROTO_TCP : IPPROTO_UDP);
+		add_port_match(b, &ports, i, tcp ? IR_TCP_DPORT : IR_UDP_DPORT);
+		add_match_interface(b, "lo");
+		add_verdict(b, IR_ACCEPT, IR_NONE);
+	}
+}
+
+static void plan_proxy_rules(struct build *b, const struct policy *policy,
+			     const struct plan_shared *shared)
+{
+	for (size_t i = 0; i < shared->n_proxy_ports; i++) {
+		build_rule(b, policy_origin(policy, policy->proxy_place, "proxy"));
+		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+		add_match_ports(b, IR_TCP_DPORT, shared->proxy_ports[i]);
+		add_verdict(b, IR_JUMP, shared->proxy);
+	}
+}
+
+static void plan_dns_rules(struct build *b, const struct policy *policy,
+			   const struct plan_shared *shared)
+{
+	static const struct number_range domain = { 53, 53 };
+	struct ir_origin origin = policy_origin(policy, policy->dns_place, "dns");
+
+	/* UDP-Lite has ports too: protocols are named */
+	build_rule(b, origin);
+	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_UDP);
+	add_match_ports(b, IR_UDP_DPORT, domain);
+	add_verdict(b, IR_JUMP, shared->dns);
+	build_rule(b, origin);
+	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+	add_match_ports(b, IR_TCP_DPORT, domain);
+	add_verdict(b, IR_JUMP, shared->dns);
+}
+
+/* Whether a connect line could reach a port that another service opens to certain users only. It
+ * may name any address of this machine, which the plan does not know.
+ */
+static bool meets_guards(const struct build *b, const struct policy *policy,
+			 const struct plan_shared *shared)
+{
+	if (policy->mode == MODE_MONITOR)
+		return true;
+	for (size_t i = 0; i < policy->n_connect; i++) {
+		const struct endpoint *e = &policy->connect[i];
+
+		if (e->protocol == PROTOCOL_ICMP || shared->guards[e->protocol] == IR_NONE ||
+		    (e->interface && strcmp(e->interface, "lo") != 0))
+			continue;
+		if (ports_meet_map(b, e->ports, e->n_ports, shared->guards[e->protocol]))
+			return true;
+	}
+	return false;
+}
+
+uint32_t plan_service(struct build *b, const struct service *service, size_t number,
+		      const struct plan_shared *shared)
+{
+	const struct policy *policy = service->policy;
+	struct service_sets sets = { .names = shared->names, .service = policy->service };
+	uint32_t counter = shared->service_counters[number], chain;
+
+	if (service->state == POLICY_OFF)
+		return IR_NONE;
+	chain = build_chain(b, name_service_chain(shared->names, policy->service), false);
+	if (service->state == POLICY_REFUSED) {
+		build_rule(b, file_origin(policy, "is wrong and never was right: refused"));
+		add_count(b, counter);
+		add_verdict(b, IR_GOTO, shared->refuse);
+		return chain;
+	}
+	plan_sanity(b, policy, counter, shared);
+	for (size_t i = 0; i < policy->n_listen; i++)
+		plan_listener(b, policy, &policy->listen[i], &sets);
+	if (meets_guards(b, policy, shared))
+		plan_guard_rules(b, shared, file_origin(policy, "\"from\" of other services"));
+	plan_connect(b, policy, &sets);
+	if (policy->proxy)
+		plan_proxy_rules(b, policy, shared);
+	if (policy->dns && shared->dns != IR_NONE)
+		plan_dns_rules(b, policy, shared);
+	build_rule(b, file_origin(policy, "no line allows it"));
+	add_refusal(b, policy, counter, shared);
+	return chain;
+}
