@@ -78,6 +78,15 @@ check() {
 	fi
 }
 
+# is NAME VALUE OPERATOR EXPECTED, as test(1) compares
+is() {
+	if test "$2" "$3" "$4"; then
+		pass "$1"
+	else
+		fail "$1" "expected $3 $4, found $2"
+	fi
+}
+
 skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 77
@@ -314,7 +323,7 @@ daemon_run() {
 	exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs \
 		--bounding-set -all,+net_admin --inh-caps -all,+net_admin \
 		--ambient-caps -all,+net_admin "$T/bin/uidwalld" --config "$CONFIG" \
-		--policies "$POLICIES" --control "$CONTROL" --state "$STATE" "$@"
+		--policies "$POLICIES" --control "$CONTROL" --state "$STATE"
 }
 
 wall_stands() {
@@ -336,8 +345,7 @@ daemon_answers() {
 
 start_daemon() {
 	programs_copy
-	[[ -e $CONFIG ]] || echo '{ "proxy": { "external": "127.0.0.1:3128" } }' | config
-	(daemon_run "$@") >>"$T/daemon.log" 2>&1 </dev/null &
+	(daemon_run) >>"$T/daemon.log" 2>&1 </dev/null &
 	echo $! >"$T/daemon.pid"
 	if ! wait_until 10 wall_stands || ! wait_until 10 daemon_answers; then
 		die "the daemon does not come up"
@@ -370,6 +378,25 @@ attempt() {
 	uid=$(uid_of "$1") || exit
 	shift
 	"$ATTEMPT" -u "$uid" "$@"
+}
+
+# traffic NAME USER ARGUMENTS...: again and again, in the background, until traffic_stop
+traffic_pids=()
+traffic() {
+	local name=$1 uid
+	uid=$(uid_of "$2")
+	"$ATTEMPT" -u "$uid" -f 600000 "${@:3}" >"$T/traffic-$name" 2>&1 &
+	traffic_pids+=($!)
+}
+
+traffic_stop() {
+	kill -TERM "${traffic_pids[@]}"
+	wait "${traffic_pids[@]}"
+}
+
+# number NAME FILTER: from what traffic of that name counted
+number() {
+	jq -r "$2" "$T/traffic-$1"
 }
 
 # goes USER ARGUMENTS...: it is allowed and answered
@@ -438,6 +465,19 @@ refused() {
 	fi
 }
 
+# leaves USER ARGUMENTS...: frames of it arrive. The control for tricks that must be refused to others.
+leaves() {
+	local out mark
+	mark=$(captured)
+	out=$(attempt "$1" -t 200 "${@:2}" 2>&1)
+	fence
+	if [[ -n $(arrived_since "$mark") ]]; then
+		pass "$* leaves the box"
+	else
+		fail "$* leaves the box" "$out"
+	fi
+}
+
 # gets_no_answer USER ARGUMENTS...: neither through nor refused: silence
 gets_no_answer() {
 	local out
@@ -453,7 +493,7 @@ gets_no_answer() {
 what_of() {
 	while [[ ${1:-} == -* ]]; do
 		case $1 in
-		-q) shift ;;
+		-q | -b | -o) shift ;;
 		*) shift 2 ;;
 		esac
 	done

@@ -58,7 +58,10 @@ struct options {
 	uint16_t source_port;
 	const char *source;
 	const char *device;
+	const char *via; /* first hop of an IPv6 routing header */
 	const char *message;
+	bool ip_options;
+	bool foreign_source;
 	bool answer_wanted;
 	int inherited; /* root's socket, for reaim; -1 */
 };
@@ -151,7 +154,25 @@ static void set_port(struct sockaddr_storage *address, uint16_t port)
 		((struct sockaddr_in6 *)address)->sin6_port = htons(port);
 }
 
-/* Binds where asked to: device, source address, source port. */
+/* A segment routing header (RFC 8754), which takes no privilege: the packet goes to `via`, the
+ * target is inside. connect() puts the target into segments[0].
+ */
+static int set_routing_header(int fd, const char *via)
+{
+	struct {
+		uint8_t next, length, type, left, last, flags;
+		uint16_t tag;
+		struct in6_addr segments[2];
+	} header = { .length = 4, .type = 4, .left = 1, .last = 1 };
+	struct sockaddr_storage hop;
+	socklen_t length;
+
+	parse_target(via, &hop, &length);
+	header.segments[1] = ((struct sockaddr_in6 *)&hop)->sin6_addr;
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, &header, sizeof(header));
+}
+
+/* What the options ask of the socket, and then its source address and port. */
 static int prepare(int fd, const struct options *opt)
 {
 	struct sockaddr_storage local = { .ss_family = opt->address.ss_family };
@@ -161,6 +182,14 @@ static int prepare(int fd, const struct options *opt)
 	if (opt->device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, opt->device,
 				      (socklen_t)strlen(opt->device)) < 0)
 		return -1;
+	if (opt->ip_options && setsockopt(fd, IPPROTO_IP, IP_OPTIONS, "\1\1\1\0", 4) < 0)
+		return -1;
+	if (opt->via && set_routing_header(fd, opt->via) < 0)
+		return -1;
+	if (opt->foreign_source)
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+	if (opt->foreign_source && local.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one));
 	if (!opt->source_port && !opt->source)
 		return 0;
 	if (opt->source)
@@ -582,16 +611,27 @@ static void print_outcome(const struct options *opt, const struct outcome *o)
 	puts("}");
 }
 
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal_number)
+{
+	(void)signal_number;
+	stopped = 1;
+}
+
 static void repeat(const struct kind *kind, const struct options *opt)
 {
 	unsigned long counts[RESULT_COUNT] = { 0 }, errors[ERRNO_MAX] = { 0 };
 	double until = now_ms() + opt->for_ms, slowest = 0;
 	const char *comma = "";
 
-	while (now_ms() < until) {
+	signal(SIGTERM, stop);
+	while (now_ms() < until && !stopped) {
 		struct outcome o = { .stage = "" };
 
 		kind->attempt(opt, &o);
+		if (stopped && o.result == RESULT_TIMEOUT)
+			break; /* it is our waiting that was cut short */
 		counts[o.result]++;
 		if (o.error > 0 && o.error < ERRNO_MAX)
 			errors[o.error]++;
@@ -735,8 +775,11 @@ static void usage(FILE *out)
 	      "  -m TEXT        what to send\n"
 	      "  -q             expect no answer to a datagram\n"
 	      "  -s ADDRESS     from this address\n"
+	      "  -b             even if it is not ours (IPV6_FREEBIND)\n"
 	      "  -p PORT        from this port\n"
-	      "  -d DEVICE      through this interface (SO_BINDTODEVICE)\n",
+	      "  -d DEVICE      through this interface (SO_BINDTODEVICE)\n"
+	      "  -o             with IPv4 options\n"
+	      "  -r ADDRESS     by way of this address (IPv6 routing header)\n",
 	      out);
 }
 
@@ -759,7 +802,7 @@ static void parse_options(int argc, char **argv, struct options *opt)
 	const char *rest;
 	int c;
 
-	while ((c = getopt(argc, argv, "u:g:n:t:f:i:m:qs:p:d:h")) != -1) {
+	while ((c = getopt(argc, argv, "u:g:n:t:f:i:m:qs:p:d:bor:h")) != -1) {
 		switch (c) {
 		case 'u':
 			opt->uid = opt->uid_last = number(optarg, &rest);
@@ -795,6 +838,15 @@ static void parse_options(int argc, char **argv, struct options *opt)
 			break;
 		case 'd':
 			opt->device = optarg;
+			break;
+		case 'b':
+			opt->foreign_source = true;
+			break;
+		case 'o':
+			opt->ip_options = true;
+			break;
+		case 'r':
+			opt->via = optarg;
 			break;
 		case 'h':
 			usage(stdout);
