@@ -155,5 +155,5 @@ void *arena_grow(struct arena *arena, void *array, size_t *n, size_t element_siz
 	}
 	element = old + *n * element_size;
 	++*n;
-	return element;
+	return memset(element, 0, element_size); /* the array may have shrunk before */
 }

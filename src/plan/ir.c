@@ -219,6 +219,8 @@ static void check_rule(const struct ir_ruleset *ruleset, const struct ir_chain *
 	struct known known;
 	bool ended = false;
 
+	if (rule->origin.what && strchr(rule->origin.what, '"'))
+		broken(chain->name, number, "a quote in a comment: nft has no escape for it");
 	memset(&known, -1, sizeof(known));
 	for (uint32_t i = 0; i < rule->n_stmts; i++) {
 		const struct ir_stmt *s = &ruleset->stmts[rule->first_stmt + i];

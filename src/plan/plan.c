@@ -177,7 +177,7 @@ static void plan_output(struct build *b, uint32_t services, uint32_t ranges,
 		add_match(b, IR_SKUID, IR_GE, b->ruleset.elements[set->first_element].key);
 		add_vmap(b, IR_SKUID, ranges);
 	}
-	plan_guard_rules(b, shared, shared_origin("\"from\": who may connect"));
+	plan_guard_rules(b, shared, shared_origin("listen: from names who may connect"));
 	if (udp_listeners != IR_NONE) {
 		build_rule(b, shared_origin("a declared port does not call out"));
 		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_UDP);

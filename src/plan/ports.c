@@ -163,7 +163,7 @@ static uint32_t plan_guard(struct build *b, const struct policy *policy,
 {
 	uint32_t chain = build_chain(b, name, false);
 	struct ir_origin refusal = policy_origin(policy, listener->place,
-						 "listen: \"from\" does not name them");
+						 "listen: from does not name them");
 
 	build_rule(b, policy_origin(policy, listener->place, "listen: root always may"));
 	add_match_number(b, IR_SKUID, IR_EQ, 0);

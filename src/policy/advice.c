@@ -41,7 +41,8 @@ static void advise_endpoints(const struct policy *policy, struct diags *diags)
 			warn_at(policy, e->place, diags,
 				"the line ended on %s and lets nothing pass any more", e->until_text);
 		for (size_t j = 0; j < ARRAY_SIZE(loopback); j++)
-			if (e->to.family != ADDR_NONE && !prefix_is_loopback(&e->to) &&
+			if (e->protocol != PROTOCOL_ICMP && e->to.family != ADDR_NONE &&
+			    !prefix_is_loopback(&e->to) &&
 			    !e->interface && prefix_contains(&e->to, &loopback[j]))
 				warn_at(policy, e->place, diags,
 					"the prefix holds loopback too: every local service on "
