@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* calls.c - request and caller → answer, or the reason why not.
+ *
+ * Root and admins may do all; anybody may ask about the service that governs them. To all others a
+ * service that is not theirs and one that does not exist look the same.
+ */
+#include "runtime/calls.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "runtime/report.h"
+#include "wire/request.h"
+
+struct call {
+	struct calls *calls;
+	struct wall *wall;
+	const struct server_caller *caller;
+	struct arena *arena;
+	struct request request;
+	bool is_admin;
+	struct writer *answer;
+	const char *error; /* in the arena, or constant */
+};
+
+static int deny(struct call *call, const char *what)
+{
+	call->error = arena_printf(call->arena, "only root and admins may %s", what);
+	return -EPERM;
+}
+
+static int no_service(struct call *call)
+{
+	call->error = arena_printf(call->arena, "no service \"%s\"",
+				   text_printable(call->arena, call->request.service,
+						  strlen(call->request.service), SERVICE_NAME_MAX));
+	return -ENOENT;
+}
+
+static int answer_status(struct call *call)
+{
+	const struct service *own =
+		policy_set_find_uid(&call->wall->current->set, call->caller->uid);
+
+	report_status(call->wall, own, call->is_admin, server_get_counts(call->calls->server),
+		      call->answer);
+	return 0;
+}
+
+static int answer_show(struct call *call)
+{
+	const struct policy_set *set = &call->wall->current->set;
+	const struct service *service = policy_set_find(set, call->request.service);
+
+	if (!call->is_admin && (!service || service != policy_set_find_uid(set, call->caller->uid)))
+		return deny(call, "ask about services other than their own");
+	if (!service)
+		return no_service(call);
+	report_show(call->wall, service, call->answer);
+	return 0;
+}
+
+static void log_caller(const struct call *call)
+{
+	log_notice("%s%s%s asked for by uid %u (pid %d)", request_call_name(call->request.call),
+		   call->request.service ? " " : "",
+		   call->request.service ? call->request.service : "", call->caller->uid,
+		   call->caller->pid);
+}
+
+static int answer_apply(struct call *call)
+{
+	if (!call->is_admin)
+		return deny(call, "apply policies");
+	log_caller(call);
+	wall_reload(call->wall);
+	report_change(call->wall, call->answer);
+	return 0;
+}
+
+static int answer_switch(struct call *call)
+{
+	bool on = call->request.call == CALL_ON;
+
+	if (!call->is_admin)
+		return deny(call, on ? "put the wall up" : "take the wall down");
+	log_caller(call);
+	if (wall_switch(call->wall, call->request.service, on) == -ENOENT)
+		return no_service(call);
+	report_change(call->wall, call->answer);
+	return 0;
+}
+
+static int (*const answers[])(struct call *) = {
+	[CALL_STATUS] = answer_status, [CALL_SHOW] = answer_show, [CALL_APPLY] = answer_apply,
+	[CALL_OFF] = answer_switch,    [CALL_ON] = answer_switch,
+};
+
+static bool is_admin(const struct config *config, uid_t uid)
+{
+	bool found = uid == 0;
+
+	for (size_t i = 0; i < config->n_admins; i++)
+		found = found || config->admins[i].uid == uid;
+	return found;
+}
+
+int calls_answer(void *data, const struct server_caller *caller, const char *request, size_t n,
+		 struct writer *ret_answer, char **ret_error)
+{
+	struct calls *calls = data;
+	AUTO(arena) struct arena *arena = arena_new();
+	struct call call = {
+		.calls = calls,
+		.wall = calls->wall,
+		.caller = caller,
+		.arena = arena,
+		.is_admin = is_admin(&calls->wall->current->set.config, caller->uid),
+		.answer = ret_answer,
+	};
+	int r = request_parse(request, n, arena, &call.request, &call.error);
+
+	if (r == 0)
+		r = answers[call.request.call](&call);
+	if (r < 0)
+		*ret_error = strdup(call.error);
+	return r;
+}

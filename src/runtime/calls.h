@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* calls.h - the calls of the control socket, and who may make which. */
+#ifndef UIDWALL_RUNTIME_CALLS_H
+#define UIDWALL_RUNTIME_CALLS_H
+
+#include "runtime/server.h"
+#include "runtime/wall.h"
+
+struct calls {
+	struct wall *wall;
+	struct server *server; /* for its counts */
+};
+
+/* For struct server_options; data is a struct calls. */
+int calls_answer(void *data, const struct server_caller *caller, const char *request, size_t n,
+		 struct writer *ret_answer, char **ret_error);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* daemon.c - start, events, end.
+ *
+ * The order of the start is that of what matters: nothing is touched while another daemon answers
+ * on the control socket; then the wall goes up, even where the socket cannot be made; only then
+ * does the service manager hear that we are ready, and let the network come up.
+ *
+ * A start that fails ends in a failed unit (docs/decisions/failed-start.md). In peace nothing wakes
+ * the process but the service manager's watchdog, if there is one: libevent sleeps without a
+ * time-out when no timer is set.
+ */
+#include "runtime/daemon.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "runtime/calls.h"
+#include "runtime/control.h"
+#include "runtime/notify.h"
+
+struct daemon {
+	struct control control;
+	struct wall *wall;
+	struct event_base *base;
+	struct event *hangup, *terminate, *interrupt, *watchdog;
+	struct server *server;
+	struct calls calls;
+};
+
+static void notify_ready(const struct wall *wall)
+{
+	struct wall_counts counts = wall_count(wall);
+
+	if (wall->switches.all_off)
+		notify_send("READY=1\nSTATUS=OFF: nothing is enforced");
+	else
+		notify_send("READY=1\nSTATUS=%s%zu services: %zu good, %zu last good, %zu refused, "
+			    "%zu off",
+			    wall->last.ok ? "" : "LAST RELOAD FAILED; ",
+			    wall->current->set.n_services, counts.n[POLICY_GOOD],
+			    counts.n[POLICY_LAST_GOOD], counts.n[POLICY_REFUSED],
+			    counts.n[POLICY_OFF]);
+}
+
+static void on_hangup(evutil_socket_t fd, short what, void *data)
+{
+	struct daemon *daemon = data;
+
+	notify_reloading();
+	wall_reload(daemon->wall);
+	notify_ready(daemon->wall);
+}
+
+static void on_end(evutil_socket_t fd, short what, void *data)
+{
+	struct daemon *daemon = data;
+
+	log_info("ending; the wall stands");
+	notify_send("STOPPING=1\nSTATUS=ending; the wall stands");
+	event_base_loopbreak(daemon->base);
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *data)
+{
+	notify_alive();
+}
+
+/* A call may have changed what the status line says. */
+static int answer(void *data, const struct server_caller *caller, const char *request, size_t n,
+		  struct writer *ret_answer, char **ret_error)
+{
+	struct daemon *daemon = data;
+	const int64_t before = daemon->wall->last.time;
+	const uint64_t number = daemon->wall->number;
+	int r = calls_answer(&daemon->calls, caller, request, n, ret_answer, ret_error);
+
+	if (daemon->wall->last.time != before || daemon->wall->number != number)
+		notify_ready(daemon->wall);
+	return r;
+}
+
+static int watch_signals(struct daemon *daemon)
+{
+	signal(SIGPIPE, SIG_IGN);
+	daemon->hangup = evsignal_new(daemon->base, SIGHUP, on_hangup, daemon);
+	daemon->terminate = evsignal_new(daemon->base, SIGTERM, on_end, daemon);
+	daemon->interrupt = evsignal_new(daemon->base, SIGINT, on_end, daemon);
+	if (!daemon->hangup || !daemon->terminate || !daemon->interrupt ||
+	    event_add(daemon->hangup, NULL) < 0 || event_add(daemon->terminate, NULL) < 0 ||
+	    event_add(daemon->interrupt, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int start_watchdog(struct daemon *daemon)
+{
+	uint64_t us = notify_interval_us();
+	struct timeval interval = { (time_t)(us / 1000000), (suseconds_t)(us % 1000000) };
+
+	if (!us)
+		return 0;
+	daemon->watchdog = event_new(daemon->base, -1, EV_PERSIST, on_watchdog, daemon);
+	return daemon->watchdog && event_add(daemon->watchdog, &interval) == 0 ? 0 : -ENOMEM;
+}
+
+static int start_server(struct daemon *daemon)
+{
+	struct server_options options = {
+		.base = daemon->base,
+		.fd = daemon->control.fd,
+		.deadline_ms = SERVER_DEADLINE_MS,
+		.answer = answer,
+		.data = daemon,
+	};
+	int r = server_new(&options, &daemon->server);
+
+	daemon->calls = (struct calls){ daemon->wall, daemon->server };
+	return r;
+}
+
+static int start(struct daemon *daemon, const struct daemon_options *options)
+{
+	struct wall_options wall_options = { options->config, options->policies, options->state,
+					     notify_phase };
+	AUTO(diags) struct diags diags;
+	int r, r_control;
+
+	diags_init(&diags);
+	r_control = control_open(options->control, &daemon->control, &diags);
+	log_diags(&diags);
+	if (r_control == -EADDRINUSE)
+		return r_control;
+	r = wall_open(&wall_options, &daemon->wall);
+	if (r == 0)
+		r = wall_start(daemon->wall);
+	if (r < 0)
+		return r;
+	if (r_control < 0) {
+		log_error("the wall stands, but without a control socket nobody can ask or change "
+			  "anything; giving up");
+		return r_control;
+	}
+	daemon->base = event_base_new();
+	r = daemon->base ? watch_signals(daemon) : -ENOMEM;
+	if (r == 0)
+		r = start_server(daemon);
+	if (r == 0)
+		r = start_watchdog(daemon);
+	return r;
+}
+
+static void event_release(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+static void done(struct daemon *daemon)
+{
+	server_free(daemon->server);
+	event_release(daemon->hangup);
+	event_release(daemon->terminate);
+	event_release(daemon->interrupt);
+	event_release(daemon->watchdog);
+	if (daemon->base)
+		event_base_free(daemon->base);
+	wall_close(daemon->wall);
+	control_close(&daemon->control);
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+	struct daemon daemon = { .control.fd = -1 };
+	int r;
+
+	notify_init();
+	r = start(&daemon, options);
+	if (r == 0) {
+		notify_ready(daemon.wall);
+		if (event_base_dispatch(daemon.base) < 0)
+			r = -EIO;
+	} else {
+		log_error("not started: %s; rules of an earlier run, if any, stay in force",
+			  strerror(-r));
+		notify_send("STATUS=not started: %s\nERRNO=%d", strerror(-r), -r);
+	}
+	done(&daemon);
+	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

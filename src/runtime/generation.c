@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* generation.c - files, or what is remembered of them → policies and rules.
+ *
+ * What a generation remembers outlives the files: it is what the next one falls back to, service by
+ * service, and what the daemon starts from when the files cannot be read at all.
+ */
+#include "runtime/generation.h"
+
+#include <string.h>
+#include <time.h>
+
+void rules_done(struct rules *rules)
+{
+	arena_free(rules->arena);
+	*rules = (struct rules){ 0 };
+}
+
+void generation_free(struct generation *generation)
+{
+	if (!generation)
+		return;
+	rules_done(&generation->rules);
+	arena_free(generation->arena);
+	free(generation);
+}
+
+/* An entry that lives on although its service's file is wrong. */
+static struct last_good copy_entry(struct arena *arena, const struct last_good *old)
+{
+	struct subject *subjects = arena_alloc(arena, old->n_subjects * sizeof(*subjects));
+
+	for (size_t i = 0; i < old->n_subjects; i++) {
+		subjects[i] = old->subjects[i];
+		subjects[i].place = (struct place){ 0 }; /* its file's name is the old one's */
+	}
+	return (struct last_good){
+		.service = arena_strdup(arena, old->service),
+		.file = arena_strdup(arena, old->file),
+		.text = arena_strndup(arena, old->text, old->text_length),
+		.text_length = old->text_length,
+		.subjects = subjects,
+		.n_subjects = old->n_subjects,
+	};
+}
+
+static struct last_good new_entry(const struct policy *policy)
+{
+	return (struct last_good){
+		.service = policy->service,
+		.file = policy->file,
+		.text = policy->text,
+		.text_length = policy->text_length,
+		.subjects = policy->subjects,
+		.n_subjects = policy->n_subjects,
+	};
+}
+
+/* A good file is remembered; a wrong one leaves what was remembered, and so does one that was
+ * remembered but cannot be restored.
+ */
+static void remember(struct generation *generation, const struct memory *old)
+{
+	struct memory *memory = &generation->memory;
+	size_t max = generation->set.n_services;
+	int64_t now = time(NULL);
+
+	memory->set.config_text = generation->set.config.text;
+	memory->set.config_length = generation->set.config.text_length;
+	memory->set.list = arena_alloc(generation->arena, max * sizeof(*memory->set.list));
+	memory->since = arena_alloc(generation->arena, max * sizeof(*memory->since));
+	for (size_t i = 0; i < max; i++) {
+		const struct policy *policy = generation->set.services[i].policy;
+		int64_t since = now;
+		const struct last_good *entry = memory_find(old, policy->service, &since);
+		bool good = generation->states[i] == POLICY_GOOD;
+
+		if (!good && !entry)
+			continue;
+		if (good && entry &&
+		    (entry->text_length != policy->text_length ||
+		     memcmp(entry->text, policy->text, policy->text_length) != 0))
+			since = now;
+		memory->since[memory->set.n] = since;
+		memory->set.list[memory->set.n++] =
+			good ? new_entry(policy) : copy_entry(generation->arena, entry);
+	}
+}
+
+static void count_owners(size_t *counts, const struct uid_owner *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].service != NO_SERVICE)
+			counts[list[i].service + 1]++;
+}
+
+static void place_owners(struct generation *generation, size_t *next, const struct uid_owner *list,
+			 size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].service != NO_SERVICE)
+			generation->owners[next[list[i].service]++] = &list[i];
+}
+
+/* The set knows the service of a uid; here are the uids of a service. */
+static void index_owners(struct generation *generation)
+{
+	const struct policy_set *set = &generation->set;
+	AUTO(arena) struct arena *scratch = arena_new();
+	size_t n = set->n_services, *first, *next;
+
+	first = arena_alloc(generation->arena, (n + 1) * sizeof(*first));
+	count_owners(first, set->named, set->n_named);
+	count_owners(first, set->ranges, set->n_ranges);
+	for (size_t i = 0; i < n; i++)
+		first[i + 1] += first[i];
+	generation->first_owner = first;
+	generation->owners = arena_alloc(generation->arena, first[n] * sizeof(*generation->owners));
+	next = arena_alloc(scratch, (n + 1) * sizeof(*next));
+	memcpy(next, first, (n + 1) * sizeof(*next));
+	place_owners(generation, next, set->named, set->n_named);
+	place_owners(generation, next, set->ranges, set->n_ranges);
+}
+
+int generation_read(enum generation_source source, const char *config, const char *policies,
+		    const struct memory *memory, struct generation **ret_generation,
+		    struct diags *diags)
+{
+	AUTO(generation) struct generation *generation = calloc(1, sizeof(*generation));
+	struct policy_set_options options = {
+		.paths = &policies,
+		.n_paths = 1,
+		.config_path = config,
+		.owner = 0,
+		.last_good = &memory->set,
+	};
+	int r;
+
+	if (!generation)
+		abort(); /* as arenas do */
+	generation->arena = arena_new();
+	if (source == FROM_FILES)
+		r = policy_set_read(&options, generation->arena, &generation->set, diags);
+	else
+		r = policy_set_from_last_good(&options, generation->arena, &generation->set, diags);
+	if (r < 0)
+		return r;
+	generation->states = arena_alloc(generation->arena, generation->set.n_services);
+	for (size_t i = 0; i < generation->set.n_services; i++)
+		generation->states[i] = generation->set.services[i].state;
+	remember(generation, memory);
+	index_owners(generation);
+	*ret_generation = TAKE(generation);
+	return 0;
+}
+
+void generation_plan(struct generation *generation, const struct switches *switches,
+		     struct rules *ret_rules)
+{
+	for (size_t i = 0; i < generation->set.n_services; i++) {
+		struct service *service = &generation->set.services[i];
+
+		service->state = switches_has(switches, service->policy->service) ?
+					 POLICY_OFF :
+					 generation->states[i];
+	}
+	ret_rules->arena = arena_new();
+	plan_build(&generation->set, ret_rules->arena, &ret_rules->set);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* notify.c - one datagram to the service manager's socket.
+ *
+ * The protocol is stable and documented (sd_notify(3), "Notes"): small enough that a privileged
+ * daemon need not link libsystemd for it. A socket name that begins with "@" is abstract.
+ */
+#include "runtime/notify.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "base/log.h"
+
+static struct {
+	struct sockaddr_un address;
+	socklen_t length; /* 0: no service manager */
+	uint64_t interval_us;
+} notify;
+
+static uint64_t environment_number(const char *name)
+{
+	const char *text = getenv(name);
+	char *end;
+	unsigned long long n;
+
+	if (!text || !*text)
+		return 0;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	return *end || errno ? 0 : n;
+}
+
+static void find_socket(const char *path)
+{
+	size_t n = path ? strlen(path) : 0;
+
+	/* Others ("vsock:") are for virtual machines telling their host. */
+	if (n < 2 || n > sizeof(notify.address.sun_path) || (path[0] != '/' && path[0] != '@'))
+		return;
+	notify.address.sun_family = AF_UNIX;
+	memcpy(notify.address.sun_path, path, n);
+	notify.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	if (path[0] == '@')
+		notify.address.sun_path[0] = '\0';
+}
+
+void notify_init(void)
+{
+	uint64_t pid = environment_number("WATCHDOG_PID");
+
+	find_socket(getenv("NOTIFY_SOCKET"));
+	if (!getenv("WATCHDOG_PID") || pid == (uint64_t)getpid())
+		notify.interval_us = environment_number("WATCHDOG_USEC") / 2;
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+}
+
+void notify_send(const char *format, ...)
+{
+	struct timeval patience = { .tv_sec = 5 };
+	AUTO(fd) int fd = -1;
+	AUTO(mem) char *text = NULL;
+	va_list args;
+	int n;
+
+	if (!notify.length)
+		return;
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n < 0) {
+		text = NULL;
+		return;
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&notify.address,
+		   notify.length) < 0)
+		log_warning("cannot notify the service manager: %s", strerror(errno));
+}
+
+void notify_reloading(void)
+{
+	struct timespec t;
+
+	/* Type=notify-reload wants to see that this is no message from before its signal. */
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+		    (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+}
+
+void notify_phase(const char *phase)
+{
+	notify_send("STATUS=%s%s", phase, notify.interval_us ? "\nWATCHDOG=1" : "");
+}
+
+uint64_t notify_interval_us(void)
+{
+	return notify.length ? notify.interval_us : 0;
+}
+
+void notify_alive(void)
+{
+	notify_send("WATCHDOG=1");
+}

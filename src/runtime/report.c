@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report.c - what is in force → JSON.
+ *
+ * Anybody may ask about the own service as often as they like, so that must be cheap: one counter
+ * is read by its name. Only who asks for all services pays for the dump of all counters.
+ */
+#include "runtime/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "config.h"
+
+#include "backend/text.h"
+#include "plan/build.h"
+#include "policy/parse.h"
+
+enum { KEYS_MAX = 16 };
+
+static void put_time(struct writer *w, const char *key, int64_t time)
+{
+	writer_put_int(w, key, time);
+}
+
+/* --- messages */
+
+static void put_diag(struct writer *w, const struct diag *diag)
+{
+	writer_begin(w, '{');
+	writer_put_text(w, "severity", diag_severity_name(diag->severity));
+	writer_put_text(w, "file", diag->place.file);
+	writer_put_int(w, "line", diag->place.line);
+	writer_put_int(w, "column", diag->place.column);
+	writer_put_text(w, "message", diag->message);
+	writer_put_text(w, "excerpt", diag->excerpt);
+	writer_put_int(w, "caret", diag->caret);
+	writer_end(w, '}');
+}
+
+/* All of them, or those about one file. */
+static void put_diags(struct writer *w, const struct diags *diags, const char *path)
+{
+	writer_key(w, "diags");
+	writer_begin(w, '[');
+	for (size_t i = 0; i < diags->n; i++) {
+		const struct diag *diag = &diags->list[i];
+
+		if (!path || (diag->place.file && strcmp(diag->place.file, path) == 0))
+			put_diag(w, diag);
+	}
+	writer_end(w, ']');
+}
+
+/* --- services */
+
+/* The counters of the kernel, looked up in the order of the services. */
+struct tally {
+	struct nl_counter_value *values;
+	size_t n, next;
+};
+
+static void tally_read(const struct wall *wall, struct tally *ret_tally)
+{
+	const struct ir_ruleset *rules = &wall->current->rules.set;
+	AUTO(diags) struct diags unheard;
+
+	diags_init(&unheard);
+	*ret_tally = (struct tally){ 0 };
+	if (wall->is_standing &&
+	    nl_table_read_counters(wall->table, rules, &ret_tally->values, &unheard) == 0)
+		ret_tally->n = rules->n_counters;
+}
+
+static struct nl_counter_value tally_find(struct tally *tally, const char *name)
+{
+	for (size_t i = 0; i < tally->n; i++) {
+		struct nl_counter_value *value = &tally->values[tally->next];
+
+		tally->next = (tally->next + 1) % tally->n;
+		if (strcmp(value->name, name) == 0)
+			return *value;
+	}
+	return (struct nl_counter_value){ 0 };
+}
+
+static void put_counter(const struct wall *wall, const struct policy *policy, struct tally *tally,
+			struct writer *w)
+{
+	AUTO(arena) struct arena *scratch = arena_new();
+	const char *name = name_service_counter(scratch, policy->service);
+	struct nl_counter_value value = { 0 };
+
+	if (tally) {
+		value = tally_find(tally, name);
+	} else if (wall->is_standing) {
+		AUTO(diags) struct diags unheard;
+
+		diags_init(&unheard);
+		if (nl_table_read_counter(wall->table, name, &value, &unheard) < 0)
+			value = (struct nl_counter_value){ 0 };
+	}
+	writer_put_int(w, "refused_packets", (int64_t)value.packets);
+	writer_put_int(w, "refused_bytes", (int64_t)value.bytes);
+}
+
+static void put_range(struct writer *w, struct number_range uids)
+{
+	char text[32];
+
+	if (uids.first == uids.last)
+		snprintf(text, sizeof(text), "%" PRIu32, uids.first);
+	else
+		snprintf(text, sizeof(text), "%" PRIu32 "-%" PRIu32, uids.first, uids.last);
+	writer_text(w, text);
+}
+
+/* tally NULL: the counter is read by its name. */
+static void put_service_members(const struct wall *wall, const struct service *service,
+				struct tally *tally, struct writer *w)
+{
+	const struct generation *g = wall->current;
+	const struct policy *policy = service->policy;
+	size_t index = (size_t)(service - g->set.services);
+
+	writer_put_text(w, "service", policy->service);
+	writer_put_text(w, "state", policy_state_name(service->state));
+	writer_put_text(w, "mode", policy->mode == MODE_MONITOR ? "monitor" : "enforce");
+	writer_key(w, "uids");
+	writer_begin(w, '[');
+	for (size_t i = g->first_owner[index]; i < g->first_owner[index + 1]; i++)
+		put_range(w, g->owners[i]->uids);
+	writer_end(w, ']');
+	writer_put_text(w, "file", policy->file);
+	put_counter(wall, policy, tally, w);
+	writer_put_text(w, "problem", service->problem);
+}
+
+static void put_services(const struct wall *wall, const struct service *only, bool all,
+			 struct writer *w)
+{
+	writer_key(w, "services");
+	writer_begin(w, '[');
+	if (all) {
+		struct tally tally;
+
+		tally_read(wall, &tally);
+		for (size_t i = 0; i < wall->current->set.n_services; i++) {
+			writer_begin(w, '{');
+			put_service_members(wall, &wall->current->set.services[i], &tally, w);
+			writer_end(w, '}');
+		}
+		free(tally.values);
+	} else if (only) {
+		writer_begin(w, '{');
+		put_service_members(wall, only, NULL, w);
+		writer_end(w, '}');
+	}
+	writer_end(w, ']');
+}
+
+/* --- status */
+
+static void put_last_reload(const struct wall_result *last, bool may_see_all, struct writer *w)
+{
+	writer_key(w, "last_reload");
+	writer_begin(w, '{');
+	put_time(w, "time", last->time);
+	writer_put_bool(w, "ok", last->ok);
+	writer_put_text(w, "error", may_see_all ? last->error : NULL);
+	writer_put_int(w, "kernel_us", last->kernel.kernel_us);
+	writer_put_int(w, "total_us", (int64_t)last->total_us);
+	writer_end(w, '}');
+}
+
+static void put_control(const struct server_counts *counts, struct writer *w)
+{
+	writer_key(w, "control");
+	writer_begin(w, '{');
+	writer_put_int(w, "calls", (int64_t)counts->calls);
+	writer_put_int(w, "refused", (int64_t)counts->refused);
+	writer_put_int(w, "evicted", (int64_t)counts->evicted);
+	writer_put_int(w, "late", (int64_t)counts->late);
+	writer_end(w, '}');
+}
+
+void report_status(const struct wall *wall, const struct service *service, bool may_see_all,
+		   const struct server_counts *counts, struct writer *w)
+{
+	static const struct diags none;
+
+	writer_begin(w, '{');
+	writer_put_text(w, "version", PACKAGE_VERSION);
+	writer_put_int(w, "pid", getpid());
+	put_time(w, "started", wall->started);
+	writer_put_text(w, "wall", wall->switches.all_off ? "off" : "on");
+	writer_put_int(w, "generation", (int64_t)wall->number);
+	put_time(w, "applied", wall->applied);
+	writer_key(w, "kernel");
+	writer_begin(w, '{');
+	writer_put_bool(w, "owner_persist", nl_table_features(wall->table)->owner_persist);
+	writer_end(w, '}');
+	put_last_reload(&wall->last, may_see_all, w);
+	if (may_see_all)
+		put_control(counts, w);
+	put_services(wall, service, may_see_all, w);
+	put_diags(w, may_see_all ? &wall->last.diags : &none, NULL);
+	writer_end(w, '}');
+}
+
+/* --- show */
+
+static const char *owner_origin(const struct uid_owner *owner, bool is_named)
+{
+	return is_named ? "user" : owner->is_subuid ? "subuid" : "range";
+}
+
+/* The name by which the policy claims this uid; members of a group are claimed by none of theirs.
+ */
+static const char *claimed_name(const struct policy *policy, const struct uid_owner *owner)
+{
+	for (size_t i = 0; i < policy->n_claims; i++)
+		if (policy->claims[i].kind == CLAIM_USER &&
+		    policy->claims[i].place.line == owner->place.line &&
+		    policy->claims[i].place.column == owner->place.column)
+			return policy->claims[i].name;
+	return NULL;
+}
+
+static void put_subjects(const struct generation *g, const struct service *service,
+			 struct writer *w)
+{
+	size_t index = (size_t)(service - g->set.services);
+
+	writer_key(w, "subjects");
+	writer_begin(w, '[');
+	for (size_t i = g->first_owner[index]; i < g->first_owner[index + 1]; i++) {
+		const struct uid_owner *owner = g->owners[i];
+		bool is_named = owner >= g->set.named && owner < g->set.named + g->set.n_named;
+
+		writer_begin(w, '{');
+		writer_key(w, "uids");
+		put_range(w, owner->uids);
+		writer_put_text(w, "user", is_named ? claimed_name(service->policy, owner) : NULL);
+		writer_put_text(w, "origin", owner_origin(owner, is_named));
+		writer_end(w, '}');
+	}
+	writer_end(w, ']');
+}
+
+static void put_keys_without_effect(const struct policy *policy, struct writer *w)
+{
+	const char *keys[KEYS_MAX];
+	size_t n = policy_keys_without_effect(policy, keys, ARRAY_SIZE(keys));
+
+	writer_key(w, "no_effect_yet");
+	writer_begin(w, '[');
+	for (size_t i = 0; i < n; i++)
+		writer_text(w, keys[i]);
+	writer_end(w, ']');
+}
+
+static void put_rule(const struct ir_ruleset *rules, const struct ir_rule *rule, struct writer *w)
+{
+	char comment[IR_COMMENT_MAX];
+	AUTO(mem) char *text = NULL;
+	AUTO(file) FILE *out = NULL;
+	size_t n;
+
+	out = open_memstream(&text, &n);
+	if (!out)
+		return;
+	text_write_rule(rules, rule, out);
+	if (fflush(out) != 0)
+		return;
+	ir_format_origin(&rule->origin, comment);
+	writer_begin(w, '{');
+	writer_put_text(w, "text", text);
+	writer_put_text(w, "comment", *comment ? comment : NULL);
+	writer_end(w, '}');
+}
+
+/* None where the service, or the whole wall, is off. */
+static void put_rules(const struct wall *wall, const char *chain_name, struct writer *w)
+{
+	const struct ir_ruleset *rules = &wall->current->rules.set;
+	uint32_t chain = wall->is_standing ? ir_find_chain(rules, chain_name) : IR_NONE;
+
+	writer_put_text(w, "chain", chain == IR_NONE ? NULL : chain_name);
+	writer_key(w, "rules");
+	writer_begin(w, '[');
+	for (uint32_t i = 0; chain != IR_NONE && i < rules->chains[chain].n_rules; i++)
+		put_rule(rules, &rules->rules[rules->chains[chain].first_rule + i], w);
+	writer_end(w, ']');
+}
+
+void report_show(const struct wall *wall, const struct service *service, struct writer *w)
+{
+	AUTO(arena) struct arena *scratch = arena_new();
+	const struct policy *policy = service->policy;
+	const char *chain = name_service_chain(scratch, policy->service);
+	bool in_force =
+		wall->current->states[service - wall->current->set.services] != POLICY_REFUSED;
+	int64_t since = 0;
+
+	memory_find(&wall->current->memory, policy->service, &since);
+	writer_begin(w, '{');
+	put_service_members(wall, service, NULL, w);
+	writer_key(w, "since");
+	if (in_force)
+		writer_int(w, since);
+	else
+		writer_text(w, NULL);
+	writer_put_text(w, "path", policy->path);
+	writer_key(w, "text");
+	writer_text_n(w, policy->text, policy->text_length);
+	put_keys_without_effect(policy, w);
+	put_subjects(wall->current, service, w);
+	put_rules(wall, chain, w);
+	put_diags(w, &wall->last.diags, policy->path);
+	writer_end(w, '}');
+}
+
+/* --- apply, off, on */
+
+void report_change(const struct wall *wall, struct writer *w)
+{
+	const struct wall_result *last = &wall->last;
+	struct wall_counts counts = wall_count(wall);
+
+	writer_begin(w, '{');
+	writer_put_bool(w, "ok", last->ok);
+	writer_put_text(w, "error", last->error);
+	writer_put_text(w, "wall", wall->switches.all_off ? "off" : "on");
+	writer_put_int(w, "generation", (int64_t)wall->number);
+	writer_put_int(w, "services", (int64_t)wall->current->set.n_services);
+	writer_put_int(w, "good", (int64_t)counts.n[POLICY_GOOD]);
+	writer_put_int(w, "last_good", (int64_t)counts.n[POLICY_LAST_GOOD]);
+	writer_put_int(w, "refused", (int64_t)counts.n[POLICY_REFUSED]);
+	writer_put_int(w, "off", (int64_t)counts.n[POLICY_OFF]);
+	writer_put_int(w, "chains_changed", last->kernel.chains_changed);
+	writer_put_int(w, "elements_changed", last->kernel.elements_changed);
+	writer_put_int(w, "retries", last->kernel.retries);
+	writer_put_bool(w, "replaced_whole", last->kernel.replaced_whole);
+	writer_put_int(w, "kernel_us", last->kernel.kernel_us);
+	writer_put_int(w, "total_us", (int64_t)last->total_us);
+	put_diags(w, &last->diags, NULL);
+	writer_end(w, '}');
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report.h - what is in force → JSON, as much of it as the caller may see. */
+#ifndef UIDWALL_RUNTIME_REPORT_H
+#define UIDWALL_RUNTIME_REPORT_H
+
+#include "runtime/server.h"
+#include "runtime/wall.h"
+
+/* service NULL: all, for root and admins. Else only this one, and nothing that concerns others. */
+void report_status(const struct wall *wall, const struct service *service, bool may_see_all,
+		   const struct server_counts *counts, struct writer *w);
+
+void report_show(const struct wall *wall, const struct service *service, struct writer *w);
+
+/* What came of the last change. */
+void report_change(const struct wall *wall, struct writer *w);
+
+#endif

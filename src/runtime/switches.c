@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* switches.c - what was taken down on purpose ↔ FOLDER/off.
+ *
+ *     uidwall-off 1 BOOT_ID
+ *     all                     the whole table
+ *     service NAME            one service; any number of these lines
+ *     end
+ *
+ * A wall that somebody took down must not come back by itself because the daemon crashed, and must
+ * not stay down for ever because it was forgotten: so it is bound to this boot.
+ */
+#include "runtime/state.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/file.h"
+
+enum { BOOT_ID_LENGTH = 36, SWITCHES_MAX = 4 * 1024 * 1024 };
+
+#define FILE_NAME "off"
+#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
+
+void switches_done(struct switches *switches)
+{
+	for (size_t i = 0; i < switches->n_services; i++)
+		free(switches->services[i]);
+	free(switches->services);
+	*switches = (struct switches){ 0 };
+}
+
+/* Where the service is, or where it belongs. */
+static size_t find_position(const struct switches *switches, const char *service, bool *ret_found)
+{
+	size_t i = 0;
+
+	while (i < switches->n_services && strcmp(switches->services[i], service) < 0)
+		i++;
+	*ret_found = i < switches->n_services && strcmp(switches->services[i], service) == 0;
+	return i;
+}
+
+bool switches_has(const struct switches *switches, const char *service)
+{
+	bool found;
+
+	find_position(switches, service, &found);
+	return found;
+}
+
+int switches_add(struct switches *switches, const char *service)
+{
+	bool found;
+	size_t i = find_position(switches, service, &found);
+	char **grown, *copy;
+
+	if (found)
+		return 0;
+	grown = reallocarray(switches->services, switches->n_services + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	switches->services = grown;
+	copy = strdup(service);
+	if (!copy)
+		return -ENOMEM;
+	memmove(grown + i + 1, grown + i, (switches->n_services - i) * sizeof(*grown));
+	grown[i] = copy;
+	switches->n_services++;
+	return 0;
+}
+
+void switches_remove(struct switches *switches, const char *service)
+{
+	bool found;
+	size_t i = find_position(switches, service, &found);
+
+	if (!found)
+		return;
+	free(switches->services[i]);
+	switches->n_services--;
+	memmove(switches->services + i, switches->services + i + 1,
+		(switches->n_services - i) * sizeof(*switches->services));
+}
+
+int switches_copy(const struct switches *from, struct switches *ret_to)
+{
+	AUTO(switches) struct switches to = { .all_off = from->all_off };
+
+	for (size_t i = 0; i < from->n_services; i++) {
+		int r = switches_add(&to, from->services[i]);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_to = to;
+	to = (struct switches){ 0 };
+	return 0;
+}
+
+static int read_boot_id(char ret_id[BOOT_ID_LENGTH + 1])
+{
+	AUTO(mem) char *text = NULL;
+	size_t length;
+	int r = file_read(BOOT_ID_PATH, 4096, &text, &length);
+
+	if (r < 0)
+		return r;
+	if (length < BOOT_ID_LENGTH)
+		return -EBADMSG;
+	memcpy(ret_id, text, BOOT_ID_LENGTH);
+	ret_id[BOOT_ID_LENGTH] = '\0';
+	return 0;
+}
+
+static int parse_switches(char *text, struct switches *switches)
+{
+	for (char *line; (line = strsep(&text, "\n"));) {
+		int r = 0;
+
+		if (strcmp(line, "end") == 0)
+			return text && !*text ? 0 : -EBADMSG;
+		if (strcmp(line, "all") == 0)
+			switches->all_off = true;
+		else if (strncmp(line, "service ", 8) == 0 && strlen(line + 8) <= SERVICE_NAME_MAX)
+			r = switches_add(switches, line + 8);
+		else
+			r = -EBADMSG;
+		if (r < 0)
+			return r;
+	}
+	return -EBADMSG;
+}
+
+/* Nothing is off after a boot: then the file is left as it is, and written over one day. */
+static int load_switches(const char *path, struct switches *switches)
+{
+	char boot_id[BOOT_ID_LENGTH + 1], first_line[BOOT_ID_LENGTH + 32];
+	AUTO(mem) char *text = NULL;
+	size_t length, n;
+	int r;
+
+	r = file_read_trusted(path, SWITCHES_MAX, &text, &length);
+	if (r == 0)
+		r = read_boot_id(boot_id);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	n = (size_t)snprintf(first_line, sizeof(first_line), "uidwall-off 1 %s\n", boot_id);
+	if (strlen(text) != length || strncmp(text, "uidwall-off 1 ", 14) != 0)
+		return -EBADMSG;
+	if (strncmp(text, first_line, n) != 0)
+		return 0;
+	return parse_switches(text + n, switches);
+}
+
+int state_load_switches(const char *folder, struct switches *ret_switches, struct diags *diags)
+{
+	AUTO(switches) struct switches switches = { 0 };
+	AUTO(mem) char *path = NULL;
+	int r;
+
+	if (asprintf(&path, "%s/" FILE_NAME, folder) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	r = load_switches(path, &switches);
+	if (r < 0) {
+		diag_add(diags, DIAG_WARNING, (struct place){ path, 0, 0 },
+			 "ignored, nothing is off: %s",
+			 r == -EBADMSG ? "it is torn or was edited" :
+			 r == -EPERM   ? "others than root and the daemon may write it" :
+					 strerror(-r));
+		return r;
+	}
+	*ret_switches = switches;
+	switches = (struct switches){ 0 };
+	return 0;
+}
+
+static int write_switches(const char *path, const struct switches *switches)
+{
+	AUTO(file_replace) struct file_replace replace = { 0 };
+	char boot_id[BOOT_ID_LENGTH + 1];
+	int r;
+
+	r = read_boot_id(boot_id);
+	if (r == 0)
+		r = file_replace_begin(path, 0600, &replace);
+	if (r < 0)
+		return r;
+	fprintf(replace.stream, "uidwall-off 1 %s\n%s", boot_id, switches->all_off ? "all\n" : "");
+	for (size_t i = 0; i < switches->n_services; i++)
+		fprintf(replace.stream, "service %s\n", switches->services[i]);
+	fputs("end\n", replace.stream);
+	return file_replace_commit(&replace);
+}
+
+int state_save_switches(const char *folder, const struct switches *switches, struct diags *diags)
+{
+	AUTO(mem) char *path = NULL;
+	int r = 0;
+
+	if (asprintf(&path, "%s/" FILE_NAME, folder) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (switches->all_off || switches->n_services)
+		r = write_switches(path, switches);
+	else if (unlink(path) < 0 && errno != ENOENT)
+		r = -errno;
+	if (r < 0)
+		diag_add(diags, DIAG_ERROR, (struct place){ path, 0, 0 },
+			 "cannot be written (%s): what is off and what is on now holds only until "
+			 "the "
+			 "daemon restarts",
+			 strerror(-r));
+	return r;
+}

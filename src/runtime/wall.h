@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* wall.h - the generation in force, and how it changes. */
+#ifndef UIDWALL_RUNTIME_WALL_H
+#define UIDWALL_RUNTIME_WALL_H
+
+#include "backend/nl/apply.h"
+#include "runtime/generation.h"
+
+struct wall_options {
+	const char *config;
+	const char *policies;
+	const char *state;
+	void (*progress)(const char *phase); /* called between the phases of a change */
+};
+
+/* What came of the last change, or attempt at one. */
+struct wall_result {
+	int64_t time; /* seconds since 1970 */
+	bool ok;      /* false: what was in force before still is */
+	char *error;  /* malloc'd; NULL when ok */
+	struct nl_result kernel;
+	uint64_t total_us;
+	struct diags diags;
+};
+
+struct wall {
+	struct wall_options options;
+	struct nl_table *table;
+	struct generation *current; /* never NULL after wall_start() */
+	bool is_standing;	    /* the kernel holds current->rules; false: all is off */
+	struct switches switches;
+	uint64_t number; /* of the generation in force, from 1 */
+	int64_t started, applied;
+	uint64_t checksum; /* of what is in the state folder */
+	struct wall_result last;
+};
+
+/* How many services are in which state; enum policy_state. */
+struct wall_counts {
+	size_t n[POLICY_OFF + 1];
+};
+struct wall_counts wall_count(const struct wall *wall);
+
+/* Opens the way to the kernel; changes nothing there. Errors are logged. */
+int wall_open(const struct wall_options *options, struct wall **ret_wall);
+void wall_close(struct wall *wall); /* the rules stay; NULL is fine */
+DEFINE_CLEANUP(wall, struct wall *, wall_close)
+
+/* The first generation: from the files, else from what is remembered. Where neither can be had, or
+ * the kernel takes neither: -errno, and the kernel is left with what it had. Errors are logged.
+ */
+int wall_start(struct wall *wall);
+
+/* Reads all files anew and brings them into force. wall->last says what came of it; logged. */
+void wall_reload(struct wall *wall);
+
+/* Takes a service, or with NULL the whole wall, down or puts it back; wall->last and the log as
+ * above. Putting the whole wall back puts all services back. -ENOENT: no such service, nothing
+ * happened.
+ */
+int wall_switch(struct wall *wall, const char *service, bool on);
+
+#endif
