@@ -22,14 +22,15 @@ struct nl_result {
 	unsigned elements_changed;
 	unsigned retries;    /* another tool committed in between */
 	bool replaced_whole; /* the table was made anew (first load, or somebody had changed it) */
-	size_t bytes_sent;
-	unsigned kernel_us;   /* from the first byte sent to the commit acknowledged */
+	size_t bytes_sent;   /* 0: the kernel held it already */
+	unsigned kernel_us;  /* from the first byte sent to the commit acknowledged */
 };
 
 /* Makes the kernel hold `next`. `current` is what the last call put there, or NULL when unknown:
  * then, and when the table is no longer as it was left, the whole table is replaced (still in one
- * batch). On failure the kernel keeps what it had: -errno, and diags name the policy lines of
- * the rules the kernel did not like. `next` must outlive the call only.
+ * batch; counters of the same name start from their old values). On failure the kernel keeps
+ * what it had: -errno, and diags name the policy lines of the rules the kernel did not like. Both
+ * rulesets must outlive the call only.
  */
 int nl_table_apply(struct nl_table *table, const struct ir_ruleset *current,
 		   const struct ir_ruleset *next, struct nl_result *ret_result,
@@ -39,17 +40,18 @@ int nl_table_apply(struct nl_table *table, const struct ir_ruleset *current,
 int nl_table_remove(struct nl_table *table, struct diags *diags);
 
 struct nl_counter_value {
-	const char *name; /* as in the ruleset */
+	const char *name; /* as in the ruleset, or as asked */
 	uint64_t packets;
 	uint64_t bytes;
 };
 
 /* Reads all named counters of the table in one dump; values are in the order of the ruleset's
- * counters, those missing in the kernel are 0. ret_values has ruleset->n_counters entries, malloc'd.
+ * counters, those missing in the kernel are 0. ret_values has ruleset->n_counters entries,
+ * malloc'd.
  */
 int nl_table_read_counters(struct nl_table *table, const struct ir_ruleset *ruleset,
 			   struct nl_counter_value **ret_values, struct diags *diags);
-/* Of one counter only (a single request, no dump). */
+/* Of one counter only (a single request, no dump). -ENOENT, without a message: there is none. */
 int nl_table_read_counter(struct nl_table *table, const char *name,
 			  struct nl_counter_value *ret_value, struct diags *diags);
 
@@ -58,5 +60,8 @@ struct nl_features {
 	bool owner_persist;
 };
 const struct nl_features *nl_table_features(const struct nl_table *table);
+
+/* From here on as on a kernel without table owners, so that tests see that way too. */
+void nl_table_forgo_owner(struct nl_table *table);
 
 #endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* verify.h - whether the kernel still holds exactly the ruleset that was put there. */
+#ifndef UIDWALL_BACKEND_NL_VERIFY_H
+#define UIDWALL_BACKEND_NL_VERIFY_H
+
+#include "backend/nl/socket.h"
+#include "backend/nl/stmt.h"
+
+/* 0: it does. -ESTALE: it does not. -EINTR: somebody committed meanwhile. Else -errno. */
+int nl_verify(struct nl_sock *sock, struct nl_exprs *exprs, const struct ir_ruleset *ruleset);
+
+#endif
