@@ -69,10 +69,17 @@ static json_t *make_policy(json_t *user)
 			 1, "proxy", 1, "connect", "listen");
 }
 
-/* Says so where the policy will not pass `check` yet. */
+/* Says so where the policy will not pass `check`. */
 static void check_user(struct cli *cli, const json_t *user)
 {
-	if (json_is_string(user) && !getpwnam(json_string_value(user)))
+	const struct passwd *entry;
+
+	if (!json_is_string(user))
+		return;
+	entry = getpwnam(json_string_value(user));
+	if (entry && entry->pw_uid == 0)
+		say(cli, "note: uid 0 cannot be governed; name another user with --user");
+	if (!entry)
 		say(cli,
 		    "note: there is no user \"%s\" yet; make it before \"uidwall check\", or name "
 		    "another with --user",
@@ -94,7 +101,9 @@ static int write_all(int fd, const char *text)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* A new file with this text, never over an old one, and none at all where writing fails. */
+/* A new file with this text, never over an old one, and none at all where writing fails. Readable
+ * whatever the umask: uidwalld is not root.
+ */
 static int write_file(const char *path, const char *text)
 {
 	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -102,7 +111,7 @@ static int write_file(const char *path, const char *text)
 
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, text);
+	r = fchmod(fd, 0644) < 0 ? -errno : write_all(fd, text);
 	if (r < 0)
 		unlink(path);
 	return r;

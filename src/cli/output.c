@@ -235,30 +235,32 @@ bool get_bool(const json_t *object, const char *key)
 	return json_is_true(json_object_get(object, key));
 }
 
+void diag_from_json(struct cli *cli, const json_t *entry, struct diags *ret_diags)
+{
+	const char *severity = get_text(cli, entry, "severity");
+	const char *file = get_text(cli, entry, "file");
+	struct place place = { *file ? file : NULL, (uint32_t)get_number(entry, "line"),
+			       (uint32_t)get_number(entry, "column") };
+	json_int_t caret = get_number(entry, "caret");
+	enum diag_severity s = DIAG_ERROR;
+	struct diag *diag;
+
+	if (strcmp(severity, diag_severity_name(DIAG_WARNING)) == 0)
+		s = DIAG_WARNING;
+	else if (strcmp(severity, diag_severity_name(DIAG_NOTE)) == 0)
+		s = DIAG_NOTE;
+	diag_add(ret_diags, s, place, "%s", get_text(cli, entry, "message"));
+	diag = &ret_diags->list[ret_diags->n - 1];
+	if (!json_is_string(json_object_get(entry, "excerpt")))
+		return;
+	diag->excerpt = arena_strdup(ret_diags->arena, get_text(cli, entry, "excerpt"));
+	diag->caret = caret > 0 && caret <= TEXT_MAX ? (uint32_t)caret : 0;
+}
+
 void diags_from_json(struct cli *cli, const json_t *list, struct diags *ret_diags)
 {
-	static const enum diag_severity severities[] = { DIAG_ERROR, DIAG_WARNING, DIAG_NOTE };
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(list, i, entry)
-	{
-		const char *severity = get_text(cli, entry, "severity");
-		const char *file = get_text(cli, entry, "file");
-		struct place place = { *file ? file : NULL, (uint32_t)get_number(entry, "line"),
-				       (uint32_t)get_number(entry, "column") };
-		json_int_t caret = get_number(entry, "caret");
-		struct diag *diag;
-		size_t s = 0;
-
-		while (s + 1 < ARRAY_SIZE(severities) &&
-		       strcmp(severity, diag_severity_name(severities[s])) != 0)
-			s++;
-		diag_add(ret_diags, severities[s], place, "%s", get_text(cli, entry, "message"));
-		diag = &ret_diags->list[ret_diags->n - 1];
-		if (!json_is_string(json_object_get(entry, "excerpt")))
-			continue;
-		diag->excerpt = arena_strdup(ret_diags->arena, get_text(cli, entry, "excerpt"));
-		diag->caret = caret > 0 && caret <= TEXT_MAX ? (uint32_t)caret : 0;
-	}
+	json_array_foreach(list, i, entry) diag_from_json(cli, entry, ret_diags);
 }

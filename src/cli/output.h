@@ -54,7 +54,8 @@ const char *get_text(struct cli *cli, const json_t *object, const char *key);
 json_int_t get_number(const json_t *object, const char *key);
 bool get_bool(const json_t *object, const char *key);
 
-/* The diags of an answer. */
+/* The diags of an answer, one and all of them. */
+void diag_from_json(struct cli *cli, const json_t *entry, struct diags *ret_diags);
 void diags_from_json(struct cli *cli, const json_t *list, struct diags *ret_diags);
 
 #endif

@@ -88,14 +88,19 @@ static void print_changes(struct cli *cli, const json_t *answer)
 	json_int_t n_chains = get_number(answer, "chains_changed");
 	json_int_t n_elements = get_number(answer, "elements_changed");
 	json_int_t n_retries = get_number(answer, "retries");
+	bool is_new = get_bool(answer, "replaced_whole");
 
-	if (get_bool(answer, "replaced_whole"))
+	if (is_new)
 		printf("the whole table is new");
-	else if (n_chains || n_elements)
-		printf("changed %s and %s", count_words(cli, n_chains, "chain", "chains"),
-		       count_words(cli, n_elements, "set element", "set elements"));
-	else
+	else if (!n_chains && !n_elements)
 		printf("no rule changed");
+	else
+		printf("changed ");
+	if (n_chains && !is_new)
+		printf("%s%s", count_words(cli, n_chains, "chain", "chains"),
+		       n_elements ? " and " : "");
+	if (n_elements && !is_new)
+		printf("%s", count_words(cli, n_elements, "set element", "set elements"));
 	printf("; %s", duration_words(cli, get_number(answer, "total_us")));
 	printf(" (kernel %s)", duration_words(cli, get_number(answer, "kernel_us")));
 	if (n_retries)

@@ -117,14 +117,21 @@ static const char *listener_words(struct cli *cli, const struct listener *listen
 	return arena_printf(cli->arena, "%sitself and root", text);
 }
 
+static const char *reach_heading(const struct policy *policy, const char *state)
+{
+	if (strcmp(state, "off") == 0)
+		return "May reach everything, for it is off; its policy allows";
+	if (policy->mode == MODE_MONITOR)
+		return "May reach everything, for it is in monitor mode; its policy allows";
+	return "May reach";
+}
+
 static void print_reach(struct cli *cli, const struct style *style, const struct policy *policy,
-			const char *file)
+			const char *file, const char *state)
 {
 	struct rows rows = { 0 };
 
-	heading(style, policy->mode == MODE_MONITOR ? "May reach everything (monitor mode); the "
-						      "policy would allow" :
-						      "May reach");
+	heading(style, reach_heading(policy, state));
 	if (policy->dns)
 		row_add(cli, &rows, "the configured name servers (DNS)",
 			place_words(cli, file, policy->dns_place), style->dim);
@@ -158,11 +165,16 @@ static void print_words(struct cli *cli, const struct style *style, const json_t
 	const char *text = json_string_value(json_object_get(answer, "text"));
 	const char *file = get_text(cli, answer, "file");
 	struct source source = { file, file, text, text ? strlen(text) : 0 };
+	const char *state = get_text(cli, answer, "state");
 	struct policy policy;
 	struct diags diags;
 	int r;
 
-	if (!text)
+	if (strcmp(state, "refused") == 0) {
+		heading(style, "May reach");
+		printf("  nothing\n");
+	}
+	if (!text || strcmp(state, "refused") == 0)
 		return;
 	diags_init(&diags);
 	r = policy_parse(&source, cli->arena, &policy, &diags);
@@ -171,7 +183,7 @@ static void print_words(struct cli *cli, const struct style *style, const json_t
 		printf("\nThis uidwall cannot read that policy: is uidwalld of another version?\n");
 		return;
 	}
-	print_reach(cli, style, &policy, file);
+	print_reach(cli, style, &policy, file, state);
 	print_answers(cli, style, &policy, file);
 }
 
@@ -247,7 +259,9 @@ static void print_text(struct cli *cli, const struct style *style, const json_t 
 
 	if (!text)
 		return;
-	heading(style, "Policy in force");
+	heading(style, strcmp(get_text(cli, answer, "state"), "refused") == 0 ?
+			       "Its file, which is not in force" :
+			       "Policy");
 	while (*text) {
 		size_t n = strcspn(text, "\n");
 		char *copy = arena_strndup(cli->arena, text, n);

@@ -43,31 +43,42 @@ static bool reload_failed(const json_t *answer)
 
 /* --- problems --------------------------------------------------------------------------------- */
 
-static void problem_start(const struct style *style, size_t *n)
+/* A problem is found before the headline is written, which says how many there are. */
+struct problems {
+	const struct style *style;
+	FILE *out;
+	size_t n;
+};
+
+static void problem_start(struct problems *problems)
 {
-	if (!(*n)++)
-		printf("\n%sProblems%s\n", style->red, style->plain);
-	printf("  ");
+	problems->n++;
+	fputs("  ", problems->out);
 }
 
-static void print_service_problem(struct cli *cli, const struct style *style, const json_t *service)
+static void write_service_problem(struct cli *cli, struct problems *problems, const json_t *service)
 {
+	const char *name = get_text(cli, service, "service");
 	const char *problem = get_text(cli, service, "problem");
+	const struct style *style = problems->style;
+	FILE *out = problems->out;
 
-	printf("%s%s%s ", style->bold, get_text(cli, service, "service"), style->plain);
+	problem_start(problems);
+	fprintf(out, "%s%s%s ", style->bold, name, style->plain);
 	if (is_state(service, "off"))
-		printf("is %sOFF%s and may reach whatever the machine can reach; back with "
-		       "\"uidwall on %s\"",
-		       style->alarm, style->plain, get_text(cli, service, "service"));
+		fprintf(out,
+			"is %sOFF%s and may reach whatever the machine can reach; back with "
+			"\"uidwall on %s\"",
+			style->alarm, style->plain, name);
 	else if (is_state(service, "refused"))
-		printf("is refused everything until its policy is right");
+		fputs("is refused everything until its policy is right", out);
 	else if (is_state(service, "last-good"))
-		printf("keeps its last good policy");
+		fputs("keeps its last good policy", out);
 	else
-		printf("has a problem");
+		fputs("has a problem", out);
 	if (*problem)
-		printf("\n    %s", problem);
-	putchar('\n');
+		fprintf(out, "\n    %s", problem);
+	fputc('\n', out);
 }
 
 /* Whether what is wrong with a service already said this. */
@@ -87,27 +98,23 @@ static bool is_said(const json_t *services, const json_t *diag)
 	return false;
 }
 
-static size_t print_other_errors(struct cli *cli, const struct style *style, const json_t *answer,
-				 size_t n)
+static void write_other_errors(struct cli *cli, struct problems *problems, const json_t *answer)
 {
-	const json_t *diags = json_object_get(answer, "diags"), *diag;
-	const json_t *services = json_object_get(answer, "services");
+	const json_t *services = json_object_get(answer, "services"), *entry;
+	struct diags diags;
 	size_t i;
 
-	json_array_foreach(diags, i, diag)
-	{
-		const char *file = get_text(cli, diag, "file");
-
-		if (strcmp(get_text(cli, diag, "severity"), "error") != 0 ||
-		    is_said(services, diag))
+	diags_init(&diags);
+	json_array_foreach(json_object_get(answer, "diags"), i,
+			   entry) if (!is_said(services, entry)) diag_from_json(cli, entry, &diags);
+	for (i = 0; i < diags.n; i++) {
+		if (diags.list[i].severity != DIAG_ERROR)
 			continue;
-		problem_start(style, &n);
-		if (*file)
-			printf("%s:%lld:%lld: ", file, (long long)get_number(diag, "line"),
-			       (long long)get_number(diag, "column"));
-		printf("%s\n", get_text(cli, diag, "message"));
+		problem_start(problems);
+		diags.list[i].excerpt = NULL;
+		diag_print(&diags.list[i], problems->out, problems->style->colour);
 	}
-	return n;
+	diags_done(&diags);
 }
 
 static bool has_problem(const json_t *service)
@@ -115,26 +122,23 @@ static bool has_problem(const json_t *service)
 	return !is_state(service, "good") || json_is_string(json_object_get(service, "problem"));
 }
 
-/* Returns how many there are. That the whole wall is off stands above them. */
-static size_t print_problems(struct cli *cli, const struct style *style, const json_t *answer)
+/* That the whole wall is off stands in the headline. */
+static void write_problems(struct cli *cli, struct problems *problems, const json_t *answer)
 {
 	const json_t *services = json_object_get(answer, "services"), *service;
 	const json_t *last = json_object_get(answer, "last_reload");
-	size_t n = 0, i;
+	size_t i;
 
 	if (reload_failed(answer)) {
-		problem_start(style, &n);
-		printf("the last reload failed %s; the rules from before stay:\n    %s\n",
-		       date_words(cli, get_number(last, "time")), get_text(cli, last, "error"));
+		problem_start(problems);
+		fprintf(problems->out,
+			"the last reload failed %s; the rules from before stay:\n    %s\n",
+			date_words(cli, get_number(last, "time")), get_text(cli, last, "error"));
 	}
-	json_array_foreach(services, i, service)
-	{
-		if (!has_problem(service) || (is_off(answer) && is_state(service, "off")))
-			continue;
-		problem_start(style, &n);
-		print_service_problem(cli, style, service);
-	}
-	return print_other_errors(cli, style, answer, n);
+	json_array_foreach(services, i, service) if (has_problem(service) &&
+						     !(is_off(answer) && is_state(service, "off")))
+		write_service_problem(cli, problems, service);
+	write_other_errors(cli, problems, answer);
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -198,7 +202,8 @@ static void print_services(struct cli *cli, const struct style *style, const jso
 
 /* --- the screen ------------------------------------------------------------------------------- */
 
-static void print_headline(struct cli *cli, const struct style *style, const json_t *answer)
+static void print_headline(struct cli *cli, const struct style *style, const json_t *answer,
+			   size_t n_problems)
 {
 	size_t n = json_array_size(json_object_get(answer, "services"));
 	const char *services = count_words(cli, (json_int_t)n, "service", "services");
@@ -216,6 +221,25 @@ static void print_headline(struct cli *cli, const struct style *style, const jso
 	if (json_is_false(json_object_get(json_object_get(answer, "kernel"), "owner_persist")))
 		printf("This kernel cannot keep other tools off the table (Linux 6.9 and later "
 		       "can).\n");
+	if (n_problems)
+		printf("\n%s%s%s\n", style->red,
+		       count_words(cli, (json_int_t)n_problems, "problem", "problems"),
+		       style->plain);
+}
+
+static bool has_monitor(const json_t *services)
+{
+	const json_t *service;
+	size_t i;
+
+	json_array_foreach(services, i, service)
+	{
+		const char *mode = json_string_value(json_object_get(service, "mode"));
+
+		if (mode && strcmp(mode, "monitor") == 0)
+			return true;
+	}
+	return false;
 }
 
 static size_t count_warnings(struct cli *cli, const json_t *diags)
@@ -228,28 +252,47 @@ static size_t count_warnings(struct cli *cli, const json_t *diags)
 	return n;
 }
 
+static void print_footnotes(struct cli *cli, const struct style *style, const json_t *answer,
+			    size_t n_problems)
+{
+	const json_t *services = json_object_get(answer, "services");
+	size_t n_warnings = count_warnings(cli, json_object_get(answer, "diags"));
+
+	if (has_monitor(services))
+		printf("\nmonitor: everything passes, and REFUSED counts what enforcing would have "
+		       "refused.\n");
+	if (n_warnings)
+		printf("\n%s: \"uidwall check\" shows them.\n",
+		       count_words(cli, (json_int_t)n_warnings, "warning", "warnings"));
+	if (n_problems && json_array_size(services) > MANY_ROWS)
+		printf("\n%s%s%s: see the top.\n", style->red,
+		       count_words(cli, (json_int_t)n_problems, "problem", "problems"),
+		       style->plain);
+}
+
 static void print_screen(struct cli *cli, const json_t *answer)
 {
 	struct style style = style_of(stdout);
 	const json_t *services = json_object_get(answer, "services");
-	size_t n_warnings = count_warnings(cli, json_object_get(answer, "diags"));
-	size_t n_problems;
+	struct problems problems = { .style = &style };
+	AUTO(mem) char *text = NULL;
+	size_t length = 0;
 
-	print_headline(cli, &style, answer);
-	n_problems = print_problems(cli, &style, answer);
+	problems.out = open_memstream(&text, &length);
+	if (!problems.out)
+		abort();
+	write_problems(cli, &problems, answer);
+	fclose(problems.out);
+	print_headline(cli, &style, answer, problems.n);
+	if (problems.n && text)
+		fputs(text, stdout);
 	if (json_array_size(services))
 		print_services(cli, &style, services);
 	else if (geteuid() == 0)
 		printf("\nNo policies yet. \"uidwall new NAME\" writes a first one.\n");
 	else
 		printf("\nNo service of yours. Root and the admins see all of them.\n");
-	if (n_warnings)
-		printf("\n%s: \"uidwall check\" shows them.\n",
-		       count_words(cli, (json_int_t)n_warnings, "warning", "warnings"));
-	if (n_problems && json_array_size(services) > MANY_ROWS)
-		printf("\n%s%s%s: at the top.\n", style.red,
-		       count_words(cli, (json_int_t)n_problems, "problem", "problems"),
-		       style.plain);
+	print_footnotes(cli, &style, answer, problems.n);
 }
 
 static enum cli_status judge(struct cli *cli, const json_t *answer)
