@@ -39,7 +39,7 @@ static void notify_ready(const struct wall *wall)
 	else
 		notify_send("READY=1\nSTATUS=%s%zu services: %zu good, %zu last good, %zu refused, "
 			    "%zu off",
-			    wall->last.ok ? "" : "LAST RELOAD FAILED; ",
+			    wall->reload.ok ? "" : "LAST RELOAD FAILED; ",
 			    wall->current->set.n_services, counts.n[POLICY_GOOD],
 			    counts.n[POLICY_LAST_GOOD], counts.n[POLICY_REFUSED],
 			    counts.n[POLICY_OFF]);
@@ -73,11 +73,10 @@ static int answer(void *data, const struct server_caller *caller, const char *re
 		  struct writer *ret_answer, char **ret_error)
 {
 	struct daemon *daemon = data;
-	const int64_t before = daemon->wall->last.time;
-	const uint64_t number = daemon->wall->number;
+	const uint64_t before = daemon->wall->n_changes;
 	int r = calls_answer(&daemon->calls, caller, request, n, ret_answer, ret_error);
 
-	if (daemon->wall->last.time != before || daemon->wall->number != number)
+	if (daemon->wall->n_changes != before)
 		notify_ready(daemon->wall);
 	return r;
 }

@@ -199,11 +199,11 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 	writer_begin(w, '{');
 	writer_put_bool(w, "owner_persist", nl_table_features(wall->table)->owner_persist);
 	writer_end(w, '}');
-	put_last_reload(&wall->last, may_see_all, w);
+	put_last_reload(&wall->reload, may_see_all, w);
 	if (may_see_all)
 		put_control(counts, w);
 	put_services(wall, service, may_see_all, w);
-	put_diags(w, may_see_all ? &wall->last.diags : &none, NULL);
+	put_diags(w, may_see_all ? &wall->reload.diags : &none, NULL);
 	writer_end(w, '}');
 }
 
@@ -316,7 +316,7 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 	put_keys_without_effect(policy, w);
 	put_subjects(wall->current, service, w);
 	put_rules(wall, chain, w);
-	put_diags(w, &wall->last.diags, policy->path);
+	put_diags(w, &wall->reload.diags, policy->path);
 	writer_end(w, '}');
 }
 
@@ -324,7 +324,7 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 
 void report_change(const struct wall *wall, struct writer *w)
 {
-	const struct wall_result *last = &wall->last;
+	const struct wall_result *last = wall->last;
 	struct wall_counts counts = wall_count(wall);
 
 	writer_begin(w, '{');

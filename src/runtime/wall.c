@@ -63,7 +63,8 @@ void wall_close(struct wall *wall)
 {
 	if (!wall)
 		return;
-	result_done(&wall->last);
+	result_done(&wall->reload);
+	result_done(&wall->change);
 	generation_free(wall->current);
 	switches_done(&wall->switches);
 	nl_table_close(wall->table);
@@ -72,13 +73,15 @@ void wall_close(struct wall *wall)
 
 /* --- results */
 
-static struct wall_result *result_begin(struct wall *wall)
+static struct wall_result *result_begin(struct wall *wall, struct wall_result *result)
 {
-	result_done(&wall->last);
-	diags_init(&wall->last.diags);
-	wall->last.time = time(NULL);
-	wall->last.total_us = now_us();
-	return &wall->last;
+	result_done(result);
+	diags_init(&result->diags);
+	result->time = time(NULL);
+	result->total_us = now_us();
+	wall->last = result;
+	wall->n_changes++;
+	return result;
 }
 
 /* The first error in one line; there is none where a function failed without words. */
@@ -125,7 +128,7 @@ static void log_change(const struct wall *wall, const struct wall_result *result
 
 static void result_end(struct wall *wall, int r)
 {
-	struct wall_result *result = &wall->last;
+	struct wall_result *result = wall->last;
 
 	result->total_us = now_us() - result->total_us;
 	result->ok = r >= 0;
@@ -153,7 +156,7 @@ static void progress(const struct wall *wall, const char *phase)
 /* Makes the kernel hold these rules, or none where all is off. */
 static int put_rules(struct wall *wall, const struct switches *switches, const struct rules *next)
 {
-	struct wall_result *result = &wall->last;
+	struct wall_result *result = wall->last;
 	int r;
 
 	progress(wall, "handing rules to the kernel");
@@ -185,14 +188,14 @@ static void forget_gone_services(struct wall *wall)
 		if (!policy_set_find(&wall->current->set, wall->switches.services[i]))
 			switches_remove(&wall->switches, wall->switches.services[i]);
 	if (wall->switches.n_services != before)
-		state_save_switches(wall->options.state, &wall->switches, &wall->last.diags);
+		state_save_switches(wall->options.state, &wall->switches, &wall->last->diags);
 }
 
 static int change_generation(struct wall *wall, enum generation_source source,
 			     const struct memory *memory)
 {
 	AUTO(generation) struct generation *next = NULL;
-	struct wall_result *result = &wall->last;
+	struct wall_result *result = wall->last;
 	int r;
 
 	progress(wall, "reading policies");
@@ -217,37 +220,37 @@ static int change_generation(struct wall *wall, enum generation_source source,
 
 void wall_reload(struct wall *wall)
 {
-	result_begin(wall);
+	result_begin(wall, &wall->reload);
 	result_end(wall, change_generation(wall, FROM_FILES, &wall->current->memory));
 }
 
 /* The second attempt at a start. What made the first one fail stays to be seen in `status`. */
 static int start_from_memory(struct wall *wall, const struct memory *memory, int why)
 {
-	AUTO(mem) char *error = error_text(&wall->last.diags, why);
-	struct diags first = wall->last.diags;
+	AUTO(mem) char *error = error_text(&wall->last->diags, why);
+	struct diags first = wall->last->diags;
 	int r;
 
 	log_diags(&first);
 	log_error("starting from the policies that were good before, because: %s",
 		  error ? error : "out of memory");
-	wall->last.diags = (struct diags){ 0 };
-	result_begin(wall);
+	wall->last->diags = (struct diags){ 0 };
+	result_begin(wall, &wall->reload);
 	r = change_generation(wall, FROM_MEMORY, memory);
 	result_end(wall, r);
 	if (r == 0) {
-		wall->last.ok = false;
-		wall->last.error = TAKE(error);
+		wall->last->ok = false;
+		wall->last->error = TAKE(error);
 	}
-	diags_done(&wall->last.diags);
-	wall->last.diags = first;
+	diags_done(&wall->last->diags);
+	wall->last->diags = first;
 	return r;
 }
 
 int wall_start(struct wall *wall)
 {
 	AUTO(arena) struct arena *arena = arena_new();
-	struct wall_result *result = result_begin(wall);
+	struct wall_result *result = result_begin(wall, &wall->reload);
 	struct memory memory = { 0 };
 	int r;
 
@@ -290,7 +293,7 @@ int wall_switch(struct wall *wall, const char *service, bool on)
 
 	if (service && !policy_set_find(&wall->current->set, service))
 		return -ENOENT;
-	result_begin(wall);
+	result_begin(wall, &wall->change);
 	r = switches_after(&wall->switches, service, on, &next);
 	if (r == 0) {
 		generation_plan(wall->current, &next, &rules);
@@ -304,7 +307,7 @@ int wall_switch(struct wall *wall, const char *service, bool on)
 		wall->switches = next;
 		next = (struct switches){ 0 };
 		count_change(wall);
-		state_save_switches(wall->options.state, &wall->switches, &wall->last.diags);
+		state_save_switches(wall->options.state, &wall->switches, &wall->last->diags);
 	} else {
 		rules_done(&rules);
 		generation_plan(wall->current, &wall->switches, &rules); /* sets the states back */

@@ -29,10 +29,13 @@ struct wall {
 	struct generation *current; /* never NULL after wall_start() */
 	bool is_standing;	    /* the kernel holds current->rules; false: all is off */
 	struct switches switches;
-	uint64_t number; /* of the generation in force, from 1 */
+	uint64_t number;    /* of the generation in force, from 1 */
+	uint64_t n_changes; /* attempted */
 	int64_t started, applied;
-	uint64_t checksum; /* of what is in the state folder */
-	struct wall_result last;
+	uint64_t checksum;	   /* of what is in the state folder */
+	struct wall_result reload; /* the last one; a switch leaves what it found in the files */
+	struct wall_result change; /* the last switch */
+	struct wall_result *last;  /* the later of the two */
 };
 
 /* How many services are in which state; enum policy_state. */
