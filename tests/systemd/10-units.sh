@@ -7,13 +7,15 @@
 . "$(dirname "$0")/lib.sh"
 
 # The hardest order there is: a network that is up before sysinit.target, as cloud-init has it. What
-# network-pre.target gives the network to start on is written down by a unit in between.
+# network-pre.target gives the network to start on is written down by a unit in between. The daemon
+# comes late, so that order and not luck has it first.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cat >"$scratch/early.conf" <<'U'
 [Unit]
 Before=sysinit.target
 U
+printf '[Service]\nExecStartPre=/bin/sleep 1\n' >"$scratch/slow.conf"
 cat >"$scratch/witness.service" <<'U'
 [Unit]
 DefaultDependencies=no
@@ -26,6 +28,7 @@ ExecStart=/bin/sh -c 'mkdir -p /run/witness; nft list table inet uidwall >/run/w
 WantedBy=sysinit.target
 U
 machine_boot --copy "$scratch/early.conf:/etc/systemd/system/sdbox-network.service.d/" \
+	--copy "$scratch/slow.conf:/etc/systemd/system/uidwalld.service.d/" \
 	--copy "$scratch/witness.service:/etc/systemd/system/" \
 	--prepare 'systemctl --quiet enable witness.service'
 
@@ -40,6 +43,9 @@ check "the daemon was ready before the network started" test "$ready" -gt 0 -a "
 equal "nothing failed" "" "$(systemctl --failed --plain --no-legend --no-pager)"
 check "systemd finds no mistake in the units" systemd-analyze verify --man=no --recursive-errors=no \
 	/usr/lib/systemd/system/uidwalld.service /usr/lib/systemd/system/uidwalld.socket
+
+rm /etc/systemd/system/uidwalld.service.d/slow.conf
+systemctl daemon-reload
 
 # --- privileges -----------------------------------------------------------------------------------
 
@@ -152,4 +158,7 @@ check "a call starts the daemon again" uidwall status
 equal "with the same rules" 1 "$(rules | grep -c 'chain svc-blog {')"
 systemctl stop uidwalld.socket uidwalld.service 2>/run/out
 check "with the socket stopped, too, the wall stands" refused 2003 192.0.2.1:9090
+check "started by hand" systemctl start uidwalld.service
+equal "it brings its socket" active "$(systemctl is-active uidwalld.socket)"
+check "and answers there" uidwall status
 finish
