@@ -5,6 +5,8 @@
  * Diags go to stderr and the outcome to stdout, so that `uidwall apply >/dev/null` in a script
  * speaks only of trouble.
  */
+#include <string.h>
+
 #include "cli/call.h"
 #include "cli/output.h"
 
@@ -109,23 +111,29 @@ static void print_changes(struct cli *cli, const json_t *answer)
 	putchar('\n');
 }
 
-/* The line that says what came of it: "In force: 7 services; changed 1 chain ..." */
+static bool is_wall_off(const json_t *answer)
+{
+	const char *wall = json_string_value(json_object_get(answer, "wall"));
+
+	return wall && strcmp(wall, "off") == 0;
+}
+
+/* What came of it: "In force: 7 services; changed 1 chain ..." */
 static void print_outcome(struct cli *cli, const json_t *answer, const char *verb,
 			  const char *service)
 {
 	struct style style = style_of(stdout);
-	bool is_off = verb[1] == 'f';
 
-	if (is_off && service)
-		printf("%s%s is off%s: it may reach whatever the machine can reach, until "
-		       "\"uidwall on %s\" or a reboot.\n",
-		       style.alarm, printable(cli, service), style.plain, printable(cli, service));
-	else if (is_off)
+	if (is_wall_off(answer)) {
 		printf("%sThe wall is off%s: every service may reach whatever the machine can "
 		       "reach, until \"uidwall on\" or a reboot.\n",
 		       style.alarm, style.plain);
-	if (is_off && !service)
 		return;
+	}
+	if (service && strcmp(verb, "off") == 0)
+		printf("%s%s is off%s: it may reach whatever the machine can reach, until "
+		       "\"uidwall on %s\" or a reboot.\n",
+		       style.alarm, printable(cli, service), style.plain, printable(cli, service));
 	printf("%sIn force%s: ", style.green, style.plain);
 	print_services(cli, answer);
 	printf("; ");

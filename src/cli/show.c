@@ -203,10 +203,12 @@ static void print_state(struct cli *cli, const struct style *style, const json_t
 	const char *problem = get_text(cli, answer, "problem");
 	bool is_good = strcmp(state, "good") == 0;
 
-	printf("%s%s%s: %s%s%s, %s mode, %s since %s\n", style->bold,
-	       get_text(cli, answer, "service"), style->plain, is_good ? style->green : style->red,
-	       state, style->plain, get_text(cli, answer, "mode"), get_text(cli, answer, "path"),
-	       date_words(cli, get_number(answer, "since")));
+	printf("%s%s%s: %s%s%s, %s mode, %s", style->bold, get_text(cli, answer, "service"),
+	       style->plain, is_good ? style->green : style->red, state, style->plain,
+	       get_text(cli, answer, "mode"), get_text(cli, answer, "path"));
+	if (get_number(answer, "since"))
+		printf(" since %s", date_words(cli, get_number(answer, "since")));
+	putchar('\n');
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
 		if (strcmp(state, states[i].state) == 0 && *states[i].words)
 			printf("%s%s%s\n", style->red, states[i].words, style->plain);
@@ -276,11 +278,13 @@ static void print_text(struct cli *cli, const struct style *style, const json_t 
 static void print_rules(struct cli *cli, const struct style *style, const json_t *answer)
 {
 	const json_t *rules = json_object_get(answer, "rules"), *rule;
+	const char *chain = get_text(cli, answer, "chain");
 	struct rows rows = { 0 };
 	size_t i;
 
-	heading(style, arena_printf(cli->arena, "Rules (nft list chain inet uidwall %s)",
-				    get_text(cli, answer, "chain")));
+	heading(style,
+		*chain ? arena_printf(cli->arena, "Rules (nft list chain inet uidwall %s)", chain) :
+			 "Rules");
 	json_array_foreach(rules, i, rule) row_add(cli, &rows, get_text(cli, rule, "comment"),
 						   get_text(cli, rule, "text"), NULL);
 	rows_print(&rows);

@@ -114,9 +114,12 @@ outcome apply 's/"diags": \[\]/"diags": [ { "severity": "warning", "file": "blog
 run apply
 expect 0 'err=blog.json:2:3: warning: wide'
 
-outcome off
+outcome off 's/"ok": true/"ok": true, "wall": "off"/'
 run off
 expect 0 '^The wall is off: every service may reach'
+outcome apply 's/"ok": true/"ok": true, "wall": "off"/'
+run apply
+expect 0 err= '^The wall is off: '
 outcome off-blog
 run off blog
 expect 0 '^blog is off: ' '^In force: '
@@ -132,7 +135,7 @@ printf 'no service of that name\n' >"$answers/show.error"
 run show blgo
 expect 1 out= 'err=uidwall: no service of that name; did you mean "blog"?'
 run off $'b\377\033log'
-expect 0
+expect 0 'b\\xff\\x1blog|wall is off'
 
 cat >"$answers/show-blog.json" <<END
 { "service": "blog", "state": "good", "mode": "enforce", "uids": ["1001"], "file": "blog.json", "refused_packets": 1, "refused_bytes": 2048, "problem": null,
@@ -151,9 +154,9 @@ verdict "show lists no proxy where there is none" "$(grep 'forward proxy' "$dir/
 run show blog --json
 expect 0
 expect_json '.chain == "svc-blog"'
-sed -i 's/"good"/"refused"/' "$answers/show-blog.json"
+sed -i 's/"good"/"refused"/; s/"since": [0-9]*/"since": null/' "$answers/show-blog.json"
 run show blog
-expect 0 '^The file is wrong and never was right' '^  nothing$'
+expect 0 '^blog: refused, enforce mode, [^ ]*$' '^The file is wrong and never was right' '^  nothing$'
 
 # Longer than a second, but no terminal: nothing about it.
 outcome apply
