@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@
 #include "runtime/calls.h"
 #include "runtime/control.h"
 #include "runtime/notify.h"
+
+enum { MMAP_THRESHOLD = 128 * 1024 };
 
 struct daemon {
 	struct control control;
@@ -175,6 +178,10 @@ int daemon_run(const struct daemon_options *options)
 	struct daemon daemon = { .control.fd = -1 };
 	int r;
 
+	/* glibc raises this by itself to the size of whatever was freed, up to 32 MiB; from then on
+	 * the chunks of arenas come from a heap that cannot shrink (mallopt(3)).
+	 */
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	notify_init();
 	r = start(&daemon, options);
 	if (r == 0) {
