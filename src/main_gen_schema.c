@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* main_gen_schema.c - at build time: the key tables → policy.schema.json, config.schema.json and the
- * key references of the manual pages.
+/* main_gen_schema.c - at build time: the key tables → policy.schema.json, config.schema.json and
+ * the key references of the manual pages.
  */
 #include <string.h>
 

@@ -53,9 +53,9 @@ static size_t align_up(size_t n)
 static struct chunk *chunk_add(struct arena *arena, size_t need)
 {
 	size_t header = align_up(sizeof(struct chunk));
-	size_t size = arena->bytes == 0		   ? FIRST_CHUNK
-		      : arena->bytes < LARGE_CHUNK ? SMALL_CHUNK
-						   : LARGE_CHUNK;
+	size_t size = arena->bytes == 0		 ? FIRST_CHUNK :
+		      arena->bytes < LARGE_CHUNK ? SMALL_CHUNK :
+						   LARGE_CHUNK;
 	struct chunk *c;
 
 	if (need > SIZE_MAX - header)

@@ -229,8 +229,8 @@ void diag_print(const struct diag *diag, FILE *out, bool colour)
 		return;
 	fprintf(out, "    %s\n", diag->excerpt);
 	if (diag->caret)
-		fprintf(out, "    %*s%s^%s\n", (int)diag->caret - 1, "",
-			colour ? "\033[1;32m" : "", plain);
+		fprintf(out, "    %*s%s^%s\n", (int)diag->caret - 1, "", colour ? "\033[1;32m" : "",
+			plain);
 }
 
 /* Damerau-Levenshtein distance (optimal string alignment): a transposition is one mistake. */

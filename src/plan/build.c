@@ -101,8 +101,9 @@ static int compare_elements(const void *a, const void *b)
 	if (r == 0) /* the larger first, so that it swallows the other */
 		r = memcmp(y->last, x->last, sizeof(x->last));
 	if (r == 0)
-		r = x->origin.place.line < y->origin.place.line ? -1 :
-								   x->origin.place.line > y->origin.place.line;
+		r = x->origin.place.line < y->origin.place.line ?
+			    -1 :
+			    x->origin.place.line > y->origin.place.line;
 	return r;
 }
 
@@ -199,8 +200,8 @@ void add_match_interface(struct build *b, const char *interface)
 
 void add_match_ports(struct build *b, enum ir_field field, struct number_range ports)
 {
-	struct ir_stmt *stmt = add_match_stmt(b, field,
-					      ports.first == ports.last ? IR_EQ : IR_RANGE);
+	struct ir_stmt *stmt =
+		add_match_stmt(b, field, ports.first == ports.last ? IR_EQ : IR_RANGE);
 	uint16_t values[2] = { htons((uint16_t)ports.first), htons((uint16_t)ports.last) };
 
 	memcpy(stmt->value, values, stmt->op == IR_EQ ? sizeof(values[0]) : sizeof(values));

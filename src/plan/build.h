@@ -38,7 +38,7 @@ void add_match_masked(struct build *b, enum ir_field field, enum ir_op op, uint8
 void add_match_interface(struct build *b, const char *interface);
 void add_match_ports(struct build *b, enum ir_field field, struct number_range ports);
 void add_match_address(struct build *b, const struct prefix *address); /* with its nfproto */
-void add_match_until(struct build *b, int64_t until);			/* INT64_MAX: nothing */
+void add_match_until(struct build *b, int64_t until);		       /* INT64_MAX: nothing */
 void add_lookup(struct build *b, enum ir_field field, enum ir_field field2, uint32_t set);
 void add_vmap(struct build *b, enum ir_field field, uint32_t map);
 void add_count(struct build *b, uint32_t counter);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* connect.c - the endpoints of "connect" → rules and named sets.
  *
- * A handful of endpoints is a rule each, in the order of the file. Longer lists become sets, of three
- * kinds: single ports of single addresses (hash), prefixes that share their ports (interval), and
- * the ports of one endpoint (interval). Each element's comment names its line.
+ * A handful of endpoints is a rule each, in the order of the file. Longer lists become sets, of
+ * three kinds: single ports of single addresses (hash), prefixes that share their ports (interval),
+ * and the ports of one endpoint (interval). Each element's comment names its line.
  */
 #include "plan/connect.h"
 
@@ -101,7 +101,8 @@ static void add_tail(struct build *b, const struct target *t)
 	add_verdict(b, IR_ACCEPT, IR_NONE);
 }
 
-/* --- a rule each -------------------------------------------------------------------------------- */
+/* --- a rule each --------------------------------------------------------------------------------
+ */
 
 static void plan_single(struct build *b, const struct policy *policy, const struct target *t,
 			struct service_sets *sets)
@@ -121,7 +122,8 @@ static void plan_single(struct build *b, const struct policy *policy, const stru
 	}
 }
 
-/* --- a set of address and port -------------------------------------------------------------------- */
+/* --- a set of address and port
+ * -------------------------------------------------------------------- */
 
 static bool has_single_ports(const struct target *t)
 {
@@ -177,7 +179,8 @@ static void plan_pairs(struct build *b, const struct policy *policy, struct targ
 	add_tail(b, t);
 }
 
-/* --- a set of prefixes ---------------------------------------------------------------------------- */
+/* --- a set of prefixes
+ * ---------------------------------------------------------------------------- */
 
 static void add_prefix_element(struct build *b, const struct policy *policy, const struct target *t)
 {

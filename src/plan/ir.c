@@ -20,8 +20,8 @@ const struct ir_field_desc ir_fields[IR_FIELD_COUNT] = {
 	[IR_NFPROTO] = { "meta nfproto", 1, false, IR_LOAD_META, NFT_META_NFPROTO, 0, 0, ANY, 0 },
 	[IR_L4PROTO] = { "meta l4proto", 1, false, IR_LOAD_META, NFT_META_L4PROTO, 0, 0, ANY, 0 },
 	[IR_TIME] = { "meta time", 8, true, IR_LOAD_META, NFT_META_TIME_NS, 0, 0, ANY, 0 },
-	[IR_IP_HDRLENGTH] = { "ip hdrlength", 1, false, IR_LOAD_PAYLOAD,
-			      NFT_PAYLOAD_NETWORK_HEADER, 0, 0x0f, IR_NFPROTO, NFPROTO_IPV4 },
+	[IR_IP_HDRLENGTH] = { "ip hdrlength", 1, false, IR_LOAD_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER,
+			      0, 0x0f, IR_NFPROTO, NFPROTO_IPV4 },
 	[IR_IP_DADDR] = { "ip daddr", 4, false, IR_LOAD_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, 16, 0,
 			  IR_NFPROTO, NFPROTO_IPV4 },
 	[IR_IP6_DADDR] = { "ip6 daddr", 16, false, IR_LOAD_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, 24,
@@ -153,8 +153,8 @@ static bool stmt_equal(const struct ir_ruleset *a, const struct ir_stmt *x,
 	       text_equal(stmt_target(a, x), stmt_target(b, y));
 }
 
-bool ir_chain_equal(const struct ir_ruleset *a, const struct ir_chain *x, const struct ir_ruleset *b,
-		    const struct ir_chain *y)
+bool ir_chain_equal(const struct ir_ruleset *a, const struct ir_chain *x,
+		    const struct ir_ruleset *b, const struct ir_chain *y)
 {
 	if (x->is_base != y->is_base || x->n_rules != y->n_rules || strcmp(x->name, y->name) != 0)
 		return false;
@@ -248,8 +248,7 @@ static void check_rule(const struct ir_ruleset *ruleset, const struct ir_chain *
 				broken(chain->name, number, "no such counter");
 			break;
 		case IR_STMT_REJECT:
-			if (s->op == IR_REJECT_TCP_RESET &&
-			    known.value[IR_L4PROTO] != IPPROTO_TCP)
+			if (s->op == IR_REJECT_TCP_RESET && known.value[IR_L4PROTO] != IPPROTO_TCP)
 				broken(chain->name, number, "a TCP reset for other protocols");
 			ended = true;
 			break;

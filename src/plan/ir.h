@@ -23,40 +23,48 @@ enum {
 
 /* What a match looks at. ir_fields[] describes each for the back ends. */
 enum ir_field {
-	IR_SKUID,	  /* fsuid of whoever opened the socket; absent without a socket */
-	IR_OIFNAME,	  /* 16 bytes, NUL-padded */
-	IR_NFPROTO,	  /* 1 byte: NFPROTO_IPV4 or NFPROTO_IPV6 */
-	IR_L4PROTO,	  /* 1 byte: IPPROTO_... */
-	IR_TIME,	  /* 8 bytes: nanoseconds since 1970 */
-	IR_IP_HDRLENGTH,  /* 4 bits, in words of 4 bytes */
-	IR_IP_DADDR,	  /* 4 bytes */
-	IR_IP6_DADDR,	  /* 16 bytes */
-	IR_TCP_SPORT,	  /* ports: 2 bytes */
+	IR_SKUID,	 /* fsuid of whoever opened the socket; absent without a socket */
+	IR_OIFNAME,	 /* 16 bytes, NUL-padded */
+	IR_NFPROTO,	 /* 1 byte: NFPROTO_IPV4 or NFPROTO_IPV6 */
+	IR_L4PROTO,	 /* 1 byte: IPPROTO_... */
+	IR_TIME,	 /* 8 bytes: nanoseconds since 1970 */
+	IR_IP_HDRLENGTH, /* 4 bits, in words of 4 bytes */
+	IR_IP_DADDR,	 /* 4 bytes */
+	IR_IP6_DADDR,	 /* 16 bytes */
+	IR_TCP_SPORT,	 /* ports: 2 bytes */
 	IR_TCP_DPORT,
 	IR_UDP_SPORT,
 	IR_UDP_DPORT,
-	IR_TCP_FLAGS,	  /* 1 byte */
-	IR_ICMP_TYPE,	  /* 1 byte */
-	IR_ICMPV6_TYPE,	  /* 1 byte */
-	IR_CT_DIRECTION,  /* 1 byte: 0 original, 1 reply; absent without conntrack */
-	IR_SADDR_TYPE,	  /* fib: 4 bytes, RTN_... as the kernel stores it (host order) */
-	IR_EXTHDR_ROUTING,/* 1 byte: 1 an IPv6 routing header is present */
-	IR_TCPOPT_MPTCP,  /* 1 byte: 1 the option is present */
+	IR_TCP_FLAGS,	   /* 1 byte */
+	IR_ICMP_TYPE,	   /* 1 byte */
+	IR_ICMPV6_TYPE,	   /* 1 byte */
+	IR_CT_DIRECTION,   /* 1 byte: 0 original, 1 reply; absent without conntrack */
+	IR_SADDR_TYPE,	   /* fib: 4 bytes, RTN_... as the kernel stores it (host order) */
+	IR_EXTHDR_ROUTING, /* 1 byte: 1 an IPv6 routing header is present */
+	IR_TCPOPT_MPTCP,   /* 1 byte: 1 the option is present */
 	IR_FIELD_COUNT
 };
 
-enum ir_load { IR_LOAD_META, IR_LOAD_PAYLOAD, IR_LOAD_CT, IR_LOAD_FIB, IR_LOAD_EXTHDR, IR_LOAD_TCPOPT };
+enum ir_load {
+	IR_LOAD_META,
+	IR_LOAD_PAYLOAD,
+	IR_LOAD_CT,
+	IR_LOAD_FIB,
+	IR_LOAD_EXTHDR,
+	IR_LOAD_TCPOPT
+};
 
 struct ir_field_desc {
-	const char *text;   /* as nft writes it, "meta skuid" */
-	uint8_t length;	    /* bytes loaded */
-	bool host_order;    /* the kernel loads it in host order: swapped before < and >= */
-	uint8_t load;	    /* enum ir_load */
-	uint32_t key;	    /* NFT_META_..., NFT_PAYLOAD_... base, NFT_CT_..., NFT_FIB_RESULT_..., header or option type */
-	uint32_t offset;    /* payload: bytes from the base */
-	uint8_t mask;	    /* only these bits of a single byte; 0: all */
-	int needs;	    /* enum ir_field that must have been matched before, or -1 */
-	uint8_t needs_value;/* ... and the value it must have had */
+	const char *text; /* as nft writes it, "meta skuid" */
+	uint8_t length;	  /* bytes loaded */
+	bool host_order;  /* the kernel loads it in host order: swapped before < and >= */
+	uint8_t load;	  /* enum ir_load */
+	uint32_t key; /* NFT_META_..., NFT_PAYLOAD_... base, NFT_CT_..., NFT_FIB_RESULT_..., header
+			 or option type */
+	uint32_t offset;     /* payload: bytes from the base */
+	uint8_t mask;	     /* only these bits of a single byte; 0: all */
+	int needs;	     /* enum ir_field that must have been matched before, or -1 */
+	uint8_t needs_value; /* ... and the value it must have had */
 };
 
 extern const struct ir_field_desc ir_fields[IR_FIELD_COUNT];
@@ -86,11 +94,11 @@ enum ir_stmt_kind {
 };
 
 struct ir_stmt {
-	uint8_t kind;	       /* enum ir_stmt_kind */
-	uint8_t op;	       /* match: enum ir_op; verdict: enum ir_verdict; reject: enum ir_reject */
-	uint8_t field;	       /* match, lookup, vmap */
-	uint8_t field2;	       /* lookup in a concatenation: the second field, else IR_FIELD_COUNT */
-	uint8_t mask;	       /* IR_MASK_EQ, IR_MASK_NE */
+	uint8_t kind;	/* enum ir_stmt_kind */
+	uint8_t op;	/* match: enum ir_op; verdict: enum ir_verdict; reject: enum ir_reject */
+	uint8_t field;	/* match, lookup, vmap */
+	uint8_t field2; /* lookup in a concatenation: the second field, else IR_FIELD_COUNT */
+	uint8_t mask;	/* IR_MASK_EQ, IR_MASK_NE */
 	uint8_t prefix_length; /* IR_PREFIX */
 	uint32_t index;
 	uint8_t value[IR_VALUE_MAX];
@@ -110,28 +118,36 @@ struct ir_rule {
 
 struct ir_chain {
 	const char *name;
-	bool is_base;	/* type filter hook output priority filter - 5; default verdict accept */
+	bool is_base; /* type filter hook output priority filter - 5; default verdict accept */
 	uint32_t first_rule; /* in ruleset.rules */
 	uint32_t n_rules;
 };
 
-enum ir_key_type { IR_KEY_UID, IR_KEY_PORT, IR_KEY_IPV4, IR_KEY_IPV6, IR_KEY_IPV4_PORT, IR_KEY_IPV6_PORT, IR_KEY_TYPE_COUNT };
+enum ir_key_type {
+	IR_KEY_UID,
+	IR_KEY_PORT,
+	IR_KEY_IPV4,
+	IR_KEY_IPV6,
+	IR_KEY_IPV4_PORT,
+	IR_KEY_IPV6_PORT,
+	IR_KEY_TYPE_COUNT
+};
 
 struct ir_element {
 	uint8_t key[IR_KEY_MAX]; /* network order; the parts of a concatenation padded to 4 bytes */
 	uint8_t last[IR_VALUE_MAX]; /* interval sets: the highest key, inclusive; else as key */
-	uint8_t verdict;	 /* maps: IR_JUMP or IR_GOTO ... */
-	uint32_t chain;		 /* ... to this chain */
-	struct ir_origin origin; /* what NULL: no comment */
+	uint8_t verdict;	    /* maps: IR_JUMP or IR_GOTO ... */
+	uint32_t chain;		    /* ... to this chain */
+	struct ir_origin origin;    /* what NULL: no comment */
 };
 
 /* Elements are sorted by key, without duplicates; intervals do not overlap. */
 struct ir_set {
 	const char *name;
-	uint8_t key_type;  /* enum ir_key_type */
-	bool is_map;	   /* to verdicts */
-	bool is_interval;  /* never for concatenations */
-	uint32_t size;	   /* fixed number of slots (makes the kernel choose a fixed hash); 0: none */
+	uint8_t key_type; /* enum ir_key_type */
+	bool is_map;	  /* to verdicts */
+	bool is_interval; /* never for concatenations */
+	uint32_t size; /* fixed number of slots (makes the kernel choose a fixed hash); 0: none */
 	uint32_t first_element; /* in ruleset.elements */
 	uint32_t n_elements;
 };
@@ -151,7 +167,8 @@ struct ir_ruleset {
 	bool uses_conntrack;
 };
 
-/* Bytes of a set's key: 2, 4, 8, 16 or 20; and as nft names the type, "ipv4_addr . inet_service". */
+/* Bytes of a set's key: 2, 4, 8, 16 or 20; and as nft names the type, "ipv4_addr . inet_service".
+ */
 unsigned ir_key_length(enum ir_key_type type);
 const char *ir_key_name(enum ir_key_type type);
 
@@ -167,8 +184,8 @@ uint32_t ir_find_set(const struct ir_ruleset *ruleset, const char *name);
 /* Whether a chain (with all its rules), or a set's elements, mean the same in both rulesets:
  * names and comments included, indices not.
  */
-bool ir_chain_equal(const struct ir_ruleset *a, const struct ir_chain *x, const struct ir_ruleset *b,
-		    const struct ir_chain *y);
+bool ir_chain_equal(const struct ir_ruleset *a, const struct ir_chain *x,
+		    const struct ir_ruleset *b, const struct ir_chain *y);
 bool ir_element_equal(const struct ir_ruleset *a, const struct ir_element *x,
 		      const struct ir_ruleset *b, const struct ir_element *y);
 bool ir_set_same_shape(const struct ir_set *x, const struct ir_set *y); /* all but the elements */

@@ -30,7 +30,8 @@ static struct ir_origin shared_origin(const char *what)
 	return (struct ir_origin){ .what = what };
 }
 
-/* --- what every service may go to --------------------------------------------------------------- */
+/* --- what every service may go to ---------------------------------------------------------------
+ */
 
 static void plan_refuse(struct build *b, struct plan_shared *shared)
 {
@@ -84,8 +85,8 @@ static bool is_first_with_port(const struct config *config, size_t i)
 
 static void plan_proxy(struct build *b, const struct config *config, struct plan_shared *shared)
 {
-	shared->proxy_ports = arena_alloc(b->scratch,
-					  config->n_proxies * sizeof(*shared->proxy_ports));
+	shared->proxy_ports =
+		arena_alloc(b->scratch, config->n_proxies * sizeof(*shared->proxy_ports));
 	shared->proxy = build_chain(b, "proxy", false);
 	for (size_t i = 0; i < config->n_proxies; i++) {
 		const struct proxy_address *proxy = &config->proxies[i];
@@ -103,7 +104,8 @@ static void plan_proxy(struct build *b, const struct config *config, struct plan
 	}
 }
 
-/* --- who is it? --------------------------------------------------------------------------------- */
+/* --- who is it? ---------------------------------------------------------------------------------
+ */
 
 static struct ir_element *add_goto(struct build *b, uint32_t first, uint32_t last, uint32_t chain)
 {
@@ -132,7 +134,8 @@ static void add_owners(struct build *b, const struct uid_owner *owners, size_t n
 	build_set_finish(b);
 }
 
-/* --- the base chain ----------------------------------------------------------------------------- */
+/* --- the base chain -----------------------------------------------------------------------------
+ */
 
 /* A socket that is not the service's own (a master that runs as root) on a port that the service
  * declared is judged as the service's when it calls out: a listener, re-aimed with
@@ -162,9 +165,8 @@ static uint32_t plan_initial_syn(struct build *b, uint32_t tcp_listeners)
 	return chain;
 }
 
-static void plan_output(struct build *b, uint32_t services, uint32_t ranges,
-			uint32_t udp_listeners, uint32_t initial_syn,
-			const struct plan_shared *shared)
+static void plan_output(struct build *b, uint32_t services, uint32_t ranges, uint32_t udp_listeners,
+			uint32_t initial_syn, const struct plan_shared *shared)
 {
 	build_chain(b, "output", true);
 	build_rule(b, no_origin);

@@ -24,7 +24,8 @@ const char *service_set_name(struct service_sets *sets)
 	return name_service_set(sets->names, sets->service, ++sets->n);
 }
 
-/* --- lists of ports ----------------------------------------------------------------------------- */
+/* --- lists of ports -----------------------------------------------------------------------------
+ */
 
 static void add_port_element(struct build *b, uint32_t first, uint32_t last, uint32_t chain,
 			     enum ir_verdict verdict, struct ir_origin origin)
@@ -63,7 +64,8 @@ void add_port_match(struct build *b, const struct port_match *match, size_t i, e
 		add_lookup(b, field, IR_FIELD_COUNT, match->set);
 }
 
-/* --- maps from port to chain -------------------------------------------------------------------- */
+/* --- maps from port to chain --------------------------------------------------------------------
+ */
 
 /* What is painted: 0 nothing, else a number of a claim. */
 struct canvas {
@@ -101,7 +103,8 @@ static uint32_t make_map(struct build *b, const char *name, const struct canvas 
 	return map;
 }
 
-/* --- who may connect: listen ... from ----------------------------------------------------------- */
+/* --- who may connect: listen ... from -----------------------------------------------------------
+ */
 
 /* A colour that stands for two others. */
 struct guard_pair {
@@ -162,8 +165,8 @@ static uint32_t plan_guard(struct build *b, const struct policy *policy,
 			   struct plan_shared *shared)
 {
 	uint32_t chain = build_chain(b, name, false);
-	struct ir_origin refusal = policy_origin(policy, listener->place,
-						 "listen: from does not name them");
+	struct ir_origin refusal =
+		policy_origin(policy, listener->place, "listen: from does not name them");
 
 	build_rule(b, policy_origin(policy, listener->place, "listen: root always may"));
 	add_match_number(b, IR_SKUID, IR_EQ, 0);
@@ -246,16 +249,16 @@ void plan_guards(struct build *b, const struct policy_set *set, struct plan_shar
 					uint32_t old = c->ports[p];
 
 					c->n_painted += !old;
-					c->ports[p] = old ? guard_both(b, &guards, old, colour,
-								       names[l->protocol], p,
-								       shared) :
-							    colour;
+					c->ports[p] =
+						old ? guard_both(b, &guards, old, colour,
+								 names[l->protocol], p, shared) :
+						      colour;
 				}
 		}
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(canvas); i++)
-		shared->guards[i] = make_map(b, names[i], &canvas[i], guards.chains,
-					     guards.origins, IR_JUMP);
+		shared->guards[i] =
+			make_map(b, names[i], &canvas[i], guards.chains, guards.origins, IR_JUMP);
 }
 
 void plan_guard_rules(struct build *b, const struct plan_shared *shared, struct ir_origin origin)
@@ -278,7 +281,8 @@ void plan_guard_rules(struct build *b, const struct plan_shared *shared, struct 
 	}
 }
 
-/* --- whose port it is ----------------------------------------------------------------------------- */
+/* --- whose port it is
+ * ----------------------------------------------------------------------------- */
 
 void plan_listener_maps(struct build *b, const struct policy_set *set,
 			const struct plan_shared *shared, uint32_t ret_maps[2])

@@ -38,6 +38,7 @@ void plan_guard_rules(struct build *b, const struct plan_shared *shared, struct 
 void plan_listener_maps(struct build *b, const struct policy_set *set,
 			const struct plan_shared *shared, uint32_t ret_maps[2]);
 
-bool ports_meet_map(const struct build *b, const struct number_range *ports, size_t n, uint32_t map);
+bool ports_meet_map(const struct build *b, const struct number_range *ports, size_t n,
+		    uint32_t map);
 
 #endif

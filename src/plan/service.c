@@ -172,7 +172,9 @@ uint32_t plan_service(struct build *b, const struct service *service, size_t num
 	for (size_t i = 0; i < policy->n_listen; i++)
 		plan_listener(b, policy, &policy->listen[i], &sets);
 	if (meets_guards(b, policy, shared))
-		plan_guard_rules(b, shared, file_origin(policy, "listen of others: from names who may connect"));
+		plan_guard_rules(
+			b, shared,
+			file_origin(policy, "listen of others: from names who may connect"));
 	plan_connect(b, policy, &sets);
 	if (policy->proxy)
 		plan_proxy_rules(b, policy, shared);

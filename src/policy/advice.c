@@ -39,11 +39,12 @@ static void advise_endpoints(const struct policy *policy, struct diags *diags)
 
 		if (e->until <= now)
 			warn_at(policy, e->place, diags,
-				"the line ended on %s and lets nothing pass any more", e->until_text);
+				"the line ended on %s and lets nothing pass any more",
+				e->until_text);
 		for (size_t j = 0; j < ARRAY_SIZE(loopback); j++)
 			if (e->protocol != PROTOCOL_ICMP && e->to.family != ADDR_NONE &&
-			    !prefix_is_loopback(&e->to) &&
-			    !e->interface && prefix_contains(&e->to, &loopback[j]))
+			    !prefix_is_loopback(&e->to) && !e->interface &&
+			    prefix_contains(&e->to, &loopback[j]))
 				warn_at(policy, e->place, diags,
 					"the prefix holds loopback too: every local service on "
 					"these ports is open to %s; pin it with \"interface\" "
@@ -62,8 +63,7 @@ static bool reaches_loopback(const struct policy *policy, uint8_t protocol, uint
 		bool local = e->to.family == ADDR_NONE || prefix_is_loopback(&e->to) ||
 			     e->to.length == 0;
 
-		if (local && e->protocol == protocol &&
-		    ranges_contain(e->ports, e->n_ports, port))
+		if (local && e->protocol == protocol && ranges_contain(e->ports, e->n_ports, port))
 			return true;
 	}
 	return false;
@@ -195,9 +195,8 @@ static void advise_listeners(const struct policy_set *set, struct identity *iden
 			advise_ephemeral(policy, l, &kernel, diags);
 			advise_from(set, service, l, identity, diags);
 			for (size_t k = 0; k < l->n_ports; k++)
-				*ARENA_APPEND(scratch, declared, n) = (struct declared){
-					l->protocol, l->ports[k], service, l
-				};
+				*ARENA_APPEND(scratch, declared, n) =
+					(struct declared){ l->protocol, l->ports[k], service, l };
 		}
 	}
 	advise_same_port(declared, n, diags);

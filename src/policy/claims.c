@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* claims.c - users, groups and ranges that policies claim → which uid is whose.
  *
- * Two kinds of claims: by name (user, users, group) and by range (uids). A name wins over a range, so
- * a range can be the default of a class of accounts; two claims of one kind on one uid are a mistake
- * of both files. Subordinate ids give way to both kinds.
+ * Two kinds of claims: by name (user, users, group) and by range (uids). A name wins over a range,
+ * so a range can be the default of a class of accounts; two claims of one kind on one uid are a
+ * mistake of both files. Subordinate ids give way to both kinds.
  */
 #include "policy/claims.h"
 
@@ -63,9 +63,8 @@ int claims_report_unknown(const struct policy *policy, const struct user_ref *re
 					   identity_suggest_user(identity, ref->name)));
 }
 
-static int resolve_user(struct policy *policy, const struct claim *claim,
-			struct identity *identity, struct arena *arena, bool complain,
-			struct diags *diags)
+static int resolve_user(struct policy *policy, const struct claim *claim, struct identity *identity,
+			struct arena *arena, bool complain, struct diags *diags)
 {
 	struct user_ref ref = { claim->name, claim->range.first, claim->place };
 
@@ -96,10 +95,9 @@ static int resolve_group(struct policy *policy, const struct claim *claim,
 	if (claim->name && identity_find_group(identity, claim->name, &gid) < 0) {
 		if (!complain)
 			return -ENOENT;
-		return complain_at(
-			policy, claim->place, diags,
-			unknown_message(diags, "group", claim->name,
-					identity_suggest_group(identity, claim->name)));
+		return complain_at(policy, claim->place, diags,
+				   unknown_message(diags, "group", claim->name,
+						   identity_suggest_group(identity, claim->name)));
 	}
 	n = identity_group_members(identity, gid, &uids);
 	if (!n && complain)
@@ -303,7 +301,8 @@ struct settle {
  */
 static bool settle_pair(struct settle *s, const struct entry *a, const struct entry *b)
 {
-	bool good_a = a->candidate->state == POLICY_GOOD, good_b = b->candidate->state == POLICY_GOOD;
+	bool good_a = a->candidate->state == POLICY_GOOD,
+	     good_b = b->candidate->state == POLICY_GOOD;
 	bool refused_a = a->candidate->state == POLICY_REFUSED;
 	bool refused_b = b->candidate->state == POLICY_REFUSED;
 
@@ -346,9 +345,8 @@ static bool settle_round(struct settle *s, size_t n)
 }
 
 void claims_settle(struct candidate *candidates, size_t n, struct identity *identity,
-		   struct arena *arena,
-		   void (*demote)(struct candidate *candidate, void *data), void *data,
-		   struct diags *diags)
+		   struct arena *arena, void (*demote)(struct candidate *candidate, void *data),
+		   void *data, struct diags *diags)
 {
 	AUTO(arena) struct arena *scratch = arena_new();
 	struct settle s = {

@@ -25,9 +25,8 @@ int claims_resolve(struct policy *policy, struct identity *identity, struct aren
  * back to what it was before. `demote` does that; it is called once for each.
  */
 void claims_settle(struct candidate *candidates, size_t n, struct identity *identity,
-		   struct arena *arena,
-		   void (*demote)(struct candidate *candidate, void *data), void *data,
-		   struct diags *diags);
+		   struct arena *arena, void (*demote)(struct candidate *candidate, void *data),
+		   void *data, struct diags *diags);
 
 /* Fills set->named and set->ranges from the subjects of its services and, where the configuration
  * wants it, from /etc/subuid.

@@ -33,7 +33,8 @@ static int parse_resolver(const char *text, struct arena *arena, struct resolver
 	if (!zone)
 		return 0;
 	if (ret_resolver->address.family != ADDR_V6 || !zone[1] || strlen(zone + 1) > 15 ||
-	    strspn(zone + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+") !=
+	    strspn(zone + 1,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+") !=
 		    strlen(zone + 1))
 		return -EINVAL;
 	ret_resolver->interface = arena_strdup(arena, zone + 1);
@@ -99,13 +100,14 @@ static int parse_addresses(struct cursor at, void *ret, struct diags *diags)
 }
 
 #define SCHEMA_ADDRESS                                                                             \
-	"{'type':'string','pattern':'^([0-9.]{7,15}|\\\\[[0-9a-fA-F:.]{2,45}\\\\]):[1-9][0-9]{0,4}$'}"
+	"{'type':'string','pattern':'^([0-9.]{7,15}|\\\\[[0-9a-fA-F:.]{2,45}\\\\]):[1-9][0-9]{0,"  \
+	"4}$'}"
 
 static const struct value_type value_addresses = {
 	.expected = "an address and port, or a list of them",
 	.parse = parse_addresses,
-	.schema = "{'anyOf':[" SCHEMA_ADDRESS ",{'type':'array','minItems':1,'items':" SCHEMA_ADDRESS
-		  "}]}",
+	.schema = "{'anyOf':[" SCHEMA_ADDRESS
+		  ",{'type':'array','minItems':1,'items':" SCHEMA_ADDRESS "}]}",
 };
 
 struct proxy_parse {
@@ -139,8 +141,9 @@ static int parse_proxy(struct cursor at, void *ret, struct diags *diags)
 	if (r < 0)
 		return r;
 	if (parse.listen.n && parse.external.n)
-		return diag_at(diags, at, "expected \"listen\" for the built-in proxy or "
-					  "\"external\" for another one, got both");
+		return diag_at(diags, at,
+			       "expected \"listen\" for the built-in proxy or "
+			       "\"external\" for another one, got both");
 	config->proxy_is_external = parse.external.n > 0;
 	if (parse.external.n)
 		parse.listen = parse.external;
@@ -177,7 +180,8 @@ static const struct key log_key_list[] = {
 	{ "comment", KEY_IGNORED, &value_anything, 0, KEY_NO_PLACE, NULL, "ignored" },
 };
 
-static const struct key_table log_keys = { "\"log\"", log_key_list, ARRAY_SIZE(log_key_list), NULL };
+static const struct key_table log_keys = { "\"log\"", log_key_list, ARRAY_SIZE(log_key_list),
+					   NULL };
 
 static const struct value_type value_log = {
 	.expected = "an object such as { \"group\": 3128 }",

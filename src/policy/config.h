@@ -26,13 +26,13 @@ struct config {
 	size_t n_proxies;
 	bool proxy_is_external;
 	bool subuids;
-	uint16_t log_group; /* NFLOG */
+	uint16_t log_group;	 /* NFLOG */
 	struct user_ref *admins; /* may do all on the control socket, besides root */
 	size_t n_admins;
 };
 
-/* Reads the file (missing: all defaults), which may belong to root or to owner, and, where it names no
- * resolvers, resolv_conf (NULL: /etc/resolv.conf). Everything lives in the arena. -errno when
+/* Reads the file (missing: all defaults), which may belong to root or to owner, and, where it names
+ * no resolvers, resolv_conf (NULL: /etc/resolv.conf). Everything lives in the arena. -errno when
  * the file is wrong, with diags. Names of admins are not resolved yet.
  */
 int config_read(const char *path, uid_t owner, const char *resolv_conf, struct arena *arena,

@@ -59,8 +59,7 @@ static int compare_uids(const void *a, const void *b)
 
 static int compare_groups(const void *a, const void *b)
 {
-	return strcmp(((const struct group_entry *)a)->name,
-		      ((const struct group_entry *)b)->name);
+	return strcmp(((const struct group_entry *)a)->name, ((const struct group_entry *)b)->name);
 }
 
 static int compare_subuids(const void *a, const void *b)

@@ -71,7 +71,8 @@ int keys_parse(const struct key_table *table, struct cursor at, void *ret, struc
 			r = -EINVAL;
 	}
 	for (size_t i = 0; i < table->n_keys; i++)
-		if (table->keys[i].flags & KEY_REQUIRED && !keys_find(at, table->keys[i].name).value)
+		if (table->keys[i].flags & KEY_REQUIRED &&
+		    !keys_find(at, table->keys[i].name).value)
 			r = diag_at(diags, at, "missing key \"%s\" in %s; expected %s",
 				    table->keys[i].name, table->name,
 				    table->keys[i].type->expected);

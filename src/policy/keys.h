@@ -16,7 +16,7 @@ struct value_type {
 	const char *expected; /* "a port number from 1 to 65535" */
 	/* void *: every parser fits the table; it points at the member of the row's offset */
 	int (*parse)(struct cursor at, void *ret, struct diags *diags);
-	const char *schema;	       /* JSON Schema, with ' for " */
+	const char *schema;		/* JSON Schema, with ' for " */
 	const struct key_table *object; /* of the object, or of the objects in the list */
 };
 
@@ -32,16 +32,18 @@ struct key {
 	int flags;
 	const struct value_type *type;
 	size_t offset;	  /* of the member in the struct */
-	int place_offset; /* of the struct place that learns where the value stands, or KEY_NO_PLACE */
+	int place_offset; /* of the struct place that learns where the value stands, or KEY_NO_PLACE
+			   */
 	const char *fallback; /* the default, for the manual */
-	const char *help;	 /* one line for the manual and the schema */
+	const char *help;     /* one line for the manual and the schema */
 };
 
 struct key_table {
 	const char *name; /* "a policy" */
 	const struct key *keys;
 	size_t n_keys;
-	const char *schema_extra; /* further members of the object's schema, with ' for "; or NULL */
+	const char
+		*schema_extra; /* further members of the object's schema, with ' for "; or NULL */
 };
 
 /* Fills the struct that ret points at. Reports every mistake, then returns -EINVAL. */

@@ -37,8 +37,9 @@ static int parse_claim(struct cursor at, struct claim_list *list, enum claim_kin
 	if (parse_account(at, expected, &name, &number, diags) < 0)
 		return -EINVAL;
 	if (!name && kind == CLAIM_USER && number == 0)
-		return diag_at(diags, at, "uid 0 cannot be governed: root removes any rule and owns "
-					  "the system's own sockets");
+		return diag_at(diags, at,
+			       "uid 0 cannot be governed: root removes any rule and owns "
+			       "the system's own sockets");
 	claim = claim_add(at, list, kind);
 	claim->name = name;
 	claim->range = (struct number_range){ number, number };
@@ -101,8 +102,9 @@ static int parse_uid_range(struct cursor at, void *ret, struct diags *diags)
 	else if (!text || parse_number_range(text, UID_LAST, &range) < 0)
 		return diag_expected(diags, at, value_uids.expected);
 	if (range.first == 0)
-		return diag_at(diags, at, "the range holds uid 0, which cannot be governed: root "
-					  "removes any rule and owns the system's own sockets");
+		return diag_at(diags, at,
+			       "the range holds uid 0, which cannot be governed: root "
+			       "removes any rule and owns the system's own sockets");
 	claim_add(at, ret, CLAIM_UIDS)->range = range;
 	return 0;
 }
@@ -188,8 +190,9 @@ static int parse_endpoint(struct cursor at, struct endpoint_list *list, struct d
 			    endpoint_keys.name, value_ports.expected);
 	if (r == 0 && parse.endpoint.interface && strcmp(parse.endpoint.interface, "lo") != 0 &&
 	    (parse.endpoint.to.family == ADDR_NONE || prefix_is_loopback(&parse.endpoint.to)))
-		r = diag_at(diags, to, "loopback is only reached by the interface \"lo\", not by "
-				       "\"%s\"",
+		r = diag_at(diags, to,
+			    "loopback is only reached by the interface \"lo\", not by "
+			    "\"%s\"",
 			    parse.endpoint.interface);
 	if (r < 0)
 		return r;
@@ -409,9 +412,8 @@ static void salvage_claim(void *data, size_t key, const json_t *value, struct pl
 	size_t i;
 
 	if (json_is_array(value)) {
-		json_array_foreach(value, i, element)
-			if (!json_is_array(element))
-				salvage_claim(data, key, element, place);
+		json_array_foreach(value, i, element) if (!json_is_array(element))
+			salvage_claim(data, key, element, place);
 		return;
 	}
 	if (name && claim.kind == CLAIM_UIDS) {

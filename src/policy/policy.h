@@ -32,20 +32,20 @@ struct claim {
 /* A uid or range of uids that the policy governs, once names are resolved. */
 struct subject {
 	struct number_range uids;
-	bool is_named;	  /* by user, users or group: wins over a range */
-	bool is_subuid;	  /* from /etc/subuid: gives way to both */
+	bool is_named;	    /* by user, users or group: wins over a range */
+	bool is_subuid;	    /* from /etc/subuid: gives way to both */
 	struct place place; /* the claim it comes from */
 };
 
 enum policy_protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP };
 
 struct endpoint {
-	struct prefix to;    /* family ADDR_NONE: "localhost", both loopbacks */
+	struct prefix to;	    /* family ADDR_NONE: "localhost", both loopbacks */
 	struct number_range *ports; /* sorted, merged; none with ICMP */
 	size_t n_ports;
-	uint8_t protocol;    /* enum policy_protocol */
-	const char *interface; /* NULL: any */
-	int64_t until;	     /* seconds since 1970 at which it ends; INT64_MAX: never */
+	uint8_t protocol;	/* enum policy_protocol */
+	const char *interface;	/* NULL: any */
+	int64_t until;		/* seconds since 1970 at which it ends; INT64_MAX: never */
 	const char *until_text; /* as written, or NULL */
 	struct place place;
 };

@@ -78,12 +78,10 @@ static int list_folder(const char *path, uid_t owner, struct arena *arena, struc
 			break;
 		}
 		n = strlen(entry->d_name);
-		if (entry->d_name[0] != '.' && n > 5 &&
-		    strcmp(entry->d_name + n - 5, ".json") == 0)
-			*ARENA_APPEND(arena, list->paths, list->n) =
-				arena_printf(arena, "%s%s%s", path,
-					     path[strlen(path) - 1] == '/' ? "" : "/",
-					     entry->d_name);
+		if (entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0)
+			*ARENA_APPEND(arena, list->paths, list->n) = arena_printf(
+				arena, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/",
+				entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
@@ -328,8 +326,8 @@ static void name_unnamed(struct reader *reader)
 
 	for (size_t i = 0; i < reader->n; i++)
 		if (!reader->candidates[i].policy->service)
-			reader->candidates[i].policy->service = arena_printf(
-				reader->arena, "unnamed_policy_file_%u", ++number);
+			reader->candidates[i].policy->service =
+				arena_printf(reader->arena, "unnamed_policy_file_%u", ++number);
 }
 
 static int compare_candidates(const void *a, const void *b)
@@ -421,10 +419,9 @@ static void find_problems(struct policy_set *set, const struct diags *diags, str
 		if (low == n || strcmp(errors[low]->place.file, path) != 0)
 			continue;
 		if (errors[low]->place.line)
-			service->problem = arena_printf(arena, "%s:%u:%u: error: %s", path,
-							errors[low]->place.line,
-							errors[low]->place.column,
-							errors[low]->message);
+			service->problem = arena_printf(
+				arena, "%s:%u:%u: error: %s", path, errors[low]->place.line,
+				errors[low]->place.column, errors[low]->message);
 		else
 			service->problem =
 				arena_printf(arena, "%s: error: %s", path, errors[low]->message);

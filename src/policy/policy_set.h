@@ -31,7 +31,7 @@ enum { NO_SERVICE = UINT32_MAX };
 /* Whose uids these are. */
 struct uid_owner {
 	struct number_range uids;
-	uint32_t service; /* index; NO_SERVICE: two services share them, everything is refused */
+	uint32_t service;   /* index; NO_SERVICE: two services share them, everything is refused */
 	struct place place; /* the claim, or the line of /etc/subuid */
 	bool is_subuid;
 };

@@ -18,9 +18,9 @@ struct source {
 	size_t length;
 };
 
-/* Reads a regular file of at most max bytes that belongs to root or to owner and that nobody else may
- * write. Never blocks (a FIFO is refused). Everything lives in the arena. -errno with diags, also
- * for a file that changed while it was read.
+/* Reads a regular file of at most max bytes that belongs to root or to owner and that nobody else
+ * may write. Never blocks (a FIFO is refused). Everything lives in the arena. -errno with diags,
+ * also for a file that changed while it was read.
  */
 int source_read(const char *path, uid_t owner, size_t max, struct arena *arena,
 		struct source *ret_source, struct diags *diags);
@@ -45,7 +45,7 @@ struct cursor document_root(const struct document *document);
 struct arena *cursor_arena(struct cursor at);
 struct place cursor_place(struct cursor at);
 struct place cursor_key_place(struct cursor at); /* of its key, for a member of an object */
-const char *cursor_key(struct cursor at);	  /* NULL: not a member */
+const char *cursor_key(struct cursor at);	 /* NULL: not a member */
 
 /* The members or elements in the order of the text:
  *     for (struct cursor c = cursor_first(at); c.value; c = cursor_next(c))

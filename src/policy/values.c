@@ -8,7 +8,8 @@
 #include <sys/un.h>
 #include <time.h>
 
-/* A JSON string's bytes; NULL for anything else. jansson refuses "\u0000", so it ends at its NUL. */
+/* A JSON string's bytes; NULL for anything else. jansson refuses "\u0000", so it ends at its NUL.
+ */
 static const char *string_of(struct cursor at)
 {
 	return json_string_value(at.value);
@@ -190,8 +191,8 @@ static int parse_ports(struct cursor at, void *ret, struct diags *diags)
 const struct value_type value_ports = {
 	.expected = "a port number from 1 to 65535, a range such as \"587-588\", or a list of them",
 	.parse = parse_ports,
-	.schema = "{'anyOf':[" SCHEMA_PORT ",{'type':'array','minItems':1,'items':" SCHEMA_PORT
-		  "}]}",
+	.schema =
+		"{'anyOf':[" SCHEMA_PORT ",{'type':'array','minItems':1,'items':" SCHEMA_PORT "}]}",
 };
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -337,7 +338,8 @@ static int parse_interface(struct cursor at, void *ret, struct diags *diags)
 const struct value_type value_interface = {
 	.expected = "an interface's name: 1 to 15 of letters, digits, . _ - + and @",
 	.parse = parse_interface,
-	.schema = "{'type':'string','pattern':'^[A-Za-z0-9._+@-]{1,15}$','not':{'enum':['.','..']}}",
+	.schema =
+		"{'type':'string','pattern':'^[A-Za-z0-9._+@-]{1,15}$','not':{'enum':['.','..']}}",
 };
 
 /* --- dates ------------------------------------------------------------------------------------ */
@@ -534,8 +536,9 @@ static int parse_host(struct cursor at, struct host_list *list, struct diags *di
 					     "a host in ASCII (write an international name in "
 					     "its xn-- form)");
 	if (strstr(text, "://"))
-		return diag_expected(diags, at, "a host without scheme and path, such as "
-						"\"api.example.org\"");
+		return diag_expected(diags, at,
+				     "a host without scheme and path, such as "
+				     "\"api.example.org\"");
 	copy = arena_strdup(cursor_arena(at), text);
 	if (split_host(copy, &name, &host.port) < 0)
 		return diag_expected(diags, at, expected);

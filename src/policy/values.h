@@ -7,21 +7,21 @@
 #include "policy/policy.h"
 
 /* What each parser fills in is said behind it. */
-extern const struct value_type value_anything;	 /* nothing: the key is ignored */
-extern const struct value_type value_bool;	 /* bool */
-extern const struct value_type value_service;	 /* const char * */
-extern const struct value_type value_prefix;	 /* struct prefix; ADDR_NONE: localhost */
-extern const struct value_type value_ports;	 /* struct port_list */
-extern const struct value_type value_protocol;	 /* uint8_t, enum policy_protocol */
-extern const struct value_type value_transport;	 /* the same without ICMP */
-extern const struct value_type value_mode;	 /* uint8_t, enum policy_mode */
-extern const struct value_type value_interface;	 /* const char * */
-extern const struct value_type value_date;	 /* struct date */
-extern const struct value_type value_user_refs;	 /* struct user_list */
-extern const struct value_type value_hosts;	 /* struct host_list */
-extern const struct value_type value_unit;	 /* const char * */
-extern const struct value_type value_path;	 /* const char *: a unix socket's */
-extern const struct value_type value_account;	 /* const char *: a user's or group's name */
+extern const struct value_type value_anything;	/* nothing: the key is ignored */
+extern const struct value_type value_bool;	/* bool */
+extern const struct value_type value_service;	/* const char * */
+extern const struct value_type value_prefix;	/* struct prefix; ADDR_NONE: localhost */
+extern const struct value_type value_ports;	/* struct port_list */
+extern const struct value_type value_protocol;	/* uint8_t, enum policy_protocol */
+extern const struct value_type value_transport; /* the same without ICMP */
+extern const struct value_type value_mode;	/* uint8_t, enum policy_mode */
+extern const struct value_type value_interface; /* const char * */
+extern const struct value_type value_date;	/* struct date */
+extern const struct value_type value_user_refs; /* struct user_list */
+extern const struct value_type value_hosts;	/* struct host_list */
+extern const struct value_type value_unit;	/* const char * */
+extern const struct value_type value_path;	/* const char *: a unix socket's */
+extern const struct value_type value_account;	/* const char *: a user's or group's name */
 
 /* Lists as they lie in struct policy: pointer, then number. */
 struct port_list {
