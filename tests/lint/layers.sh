@@ -23,7 +23,7 @@ declare -A homes=(
 	[jansson.h]="policy wire"
 	[libmnl/]="backend/nl runtime proxy"
 	[libnftnl/]="backend/nl"
-	[linux/netfilter]="plan backend/nl runtime"
+	[linux/netfilter]="plan backend backend/nl runtime"
 	[event2/]="runtime"
 	[curl/]="proxy"
 )

@@ -9,7 +9,7 @@ while read -r f; do
 	[[ $f == *.sh || $(head -n 1 "$f" | tr -d '\0') =~ ^#!.*[/\ ](ba)?sh ]] || continue
 	# SC2016: $ in single quotes is meant for another shell; SC2001: sed is fine; SC2317: functions
 	# that are called by name through others look unreachable
-	out=$(shellcheck -x -P . -e SC2016,SC2001,SC2317 "$f" 2>&1)
+	out=$(shellcheck -x -P SCRIPTDIR -P . -e SC2016,SC2001,SC2317 "$f" 2>&1)
 	verdict "$f" "$out"
 done < <(files '*')
 plan
