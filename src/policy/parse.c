@@ -412,8 +412,9 @@ static void salvage_claim(void *data, size_t key, const json_t *value, struct pl
 	size_t i;
 
 	if (json_is_array(value)) {
-		json_array_foreach(value, i, element) if (!json_is_array(element))
-			salvage_claim(data, key, element, place);
+		json_array_foreach(value, i, element)
+			if (!json_is_array(element))
+				salvage_claim(data, key, element, place);
 		return;
 	}
 	if (name && claim.kind == CLAIM_UIDS) {
