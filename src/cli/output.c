@@ -122,7 +122,8 @@ const char *date_words(struct cli *cli, json_int_t seconds)
 const char *duration_words(struct cli *cli, json_int_t us)
 {
 	if (us < 1000000)
-		return arena_printf(cli->arena, "%.*f ms", us < 10000, (double)us / 1000);
+		return arena_printf(cli->arena, "%.*f ms", us < 1000 ? 2 : us < 10000,
+				    (double)us / 1000);
 	return arena_printf(cli->arena, "%.1f s", (double)us / 1000000);
 }
 
@@ -262,5 +263,6 @@ void diags_from_json(struct cli *cli, const json_t *list, struct diags *ret_diag
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(list, i, entry) diag_from_json(cli, entry, ret_diags);
+	json_array_foreach(list, i, entry)
+		diag_from_json(cli, entry, ret_diags);
 }

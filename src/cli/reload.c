@@ -31,7 +31,13 @@ const char help_on[] = "Puts the wall back up after \"uidwall off\", or that of 
 		       "  uidwall on\n"
 		       "  uidwall on blog\n";
 
-static void print_diags(struct cli *cli, const json_t *list, size_t *ret_n_errors)
+/* A warning about no file would repeat what the outcome says: the wall is off. */
+static bool is_repetition(const struct diag *diag)
+{
+	return diag->severity == DIAG_WARNING && !diag->place.file;
+}
+
+static void print_diags(struct cli *cli, const json_t *list, bool is_off, size_t *ret_n_errors)
 {
 	struct style style = style_of(stderr);
 	struct diags diags;
@@ -40,7 +46,8 @@ static void print_diags(struct cli *cli, const json_t *list, size_t *ret_n_error
 	diags_from_json(cli, list, &diags);
 	diags_sort(&diags);
 	for (size_t i = 0; i < diags.n; i++)
-		diag_print(&diags.list[i], stderr, style.colour);
+		if (!is_off || !is_repetition(&diags.list[i]))
+			diag_print(&diags.list[i], stderr, style.colour);
 	*ret_n_errors = diags.n_errors;
 	diags_done(&diags);
 }
@@ -85,6 +92,13 @@ static void print_services(struct cli *cli, const json_t *answer)
 	putchar(')');
 }
 
+static bool is_wall_off(const json_t *answer)
+{
+	const char *wall = json_string_value(json_object_get(answer, "wall"));
+
+	return wall && strcmp(wall, "off") == 0;
+}
+
 static void print_changes(struct cli *cli, const json_t *answer)
 {
 	json_int_t n_chains = get_number(answer, "chains_changed");
@@ -109,13 +123,6 @@ static void print_changes(struct cli *cli, const json_t *answer)
 		printf("; tried again %s, for other tools changed rules meanwhile",
 		       count_words(cli, n_retries, "time", "times"));
 	putchar('\n');
-}
-
-static bool is_wall_off(const json_t *answer)
-{
-	const char *wall = json_string_value(json_object_get(answer, "wall"));
-
-	return wall && strcmp(wall, "off") == 0;
 }
 
 /* What came of it: "In force: 7 services; changed 1 chain ..." */
@@ -160,7 +167,7 @@ static enum cli_status reload(struct cli *cli, const char *verb)
 		json_print(answer);
 		return ok && !n_errors ? CLI_FINE : CLI_FINDINGS;
 	}
-	print_diags(cli, json_object_get(answer, "diags"), &n_errors);
+	print_diags(cli, json_object_get(answer, "diags"), is_wall_off(answer), &n_errors);
 	if (ok)
 		print_outcome(cli, answer, verb, service);
 	else

@@ -227,8 +227,7 @@ static void print_subjects(struct cli *cli, const struct style *style, const jso
 	size_t i;
 
 	heading(style, "Whose sockets");
-	json_array_foreach(subjects, i, subject)
-	{
+	json_array_foreach(subjects, i, subject) {
 		const char *user = get_text(cli, subject, "user");
 		const char *origin = get_text(cli, subject, "origin");
 
@@ -285,8 +284,9 @@ static void print_rules(struct cli *cli, const struct style *style, const json_t
 	heading(style,
 		*chain ? arena_printf(cli->arena, "Rules (nft list chain inet uidwall %s)", chain) :
 			 "Rules");
-	json_array_foreach(rules, i, rule) row_add(cli, &rows, get_text(cli, rule, "comment"),
-						   get_text(cli, rule, "text"), NULL);
+	json_array_foreach(rules, i, rule)
+		row_add(cli, &rows, get_text(cli, rule, "comment"), get_text(cli, rule, "text"),
+			NULL);
 	rows_print(&rows);
 	if (!rows.n)
 		printf("  none\n");

@@ -70,6 +70,8 @@ static void write_service_problem(struct cli *cli, struct problems *problems, co
 			"is %sOFF%s and may reach whatever the machine can reach; back with "
 			"\"uidwall on %s\"",
 			style->alarm, style->plain, name);
+	else if (is_state(service, "refused") && !json_array_size(json_object_get(service, "uids")))
+		fputs("governs nobody: its file is wrong, and no user can be made out", out);
 	else if (is_state(service, "refused"))
 		fputs("is refused everything until its policy is right", out);
 	else if (is_state(service, "last-good"))
@@ -81,32 +83,36 @@ static void write_service_problem(struct cli *cli, struct problems *problems, co
 	fputc('\n', out);
 }
 
-/* Whether what is wrong with a service already said this. */
-static bool is_said(const json_t *services, const json_t *diag)
+static bool holds_message(const json_t *object, const char *key, const json_t *diag)
 {
+	const char *text = json_string_value(json_object_get(object, key));
 	const char *message = json_string_value(json_object_get(diag, "message"));
+
+	return text && message && strstr(text, message);
+}
+
+/* Whether what is wrong with a service or with the last reload already said this. */
+static bool is_said(const json_t *answer, const json_t *diag)
+{
 	const json_t *service;
 	size_t i;
 
-	json_array_foreach(services, i, service)
-	{
-		const char *problem = json_string_value(json_object_get(service, "problem"));
-
-		if (problem && message && strstr(problem, message))
+	json_array_foreach(json_object_get(answer, "services"), i, service)
+		if (holds_message(service, "problem", diag))
 			return true;
-	}
-	return false;
+	return holds_message(json_object_get(answer, "last_reload"), "error", diag);
 }
 
 static void write_other_errors(struct cli *cli, struct problems *problems, const json_t *answer)
 {
-	const json_t *services = json_object_get(answer, "services"), *entry;
+	const json_t *entry;
 	struct diags diags;
 	size_t i;
 
 	diags_init(&diags);
-	json_array_foreach(json_object_get(answer, "diags"), i,
-			   entry) if (!is_said(services, entry)) diag_from_json(cli, entry, &diags);
+	json_array_foreach(json_object_get(answer, "diags"), i, entry)
+		if (!is_said(answer, entry))
+			diag_from_json(cli, entry, &diags);
 	for (i = 0; i < diags.n; i++) {
 		if (diags.list[i].severity != DIAG_ERROR)
 			continue;
@@ -135,9 +141,9 @@ static void write_problems(struct cli *cli, struct problems *problems, const jso
 			"the last reload failed %s; the rules from before stay:\n    %s\n",
 			date_words(cli, get_number(last, "time")), get_text(cli, last, "error"));
 	}
-	json_array_foreach(services, i, service) if (has_problem(service) &&
-						     !(is_off(answer) && is_state(service, "off")))
-		write_service_problem(cli, problems, service);
+	json_array_foreach(services, i, service)
+		if (has_problem(service) && !(is_off(answer) && is_state(service, "off")))
+			write_service_problem(cli, problems, service);
 	write_other_errors(cli, problems, answer);
 }
 
@@ -149,6 +155,8 @@ static const char *uids_words(struct cli *cli, const json_t *uids)
 	const char *text = "";
 	size_t i, n = json_array_size(uids);
 
+	if (!n)
+		return "none";
 	for (i = 0; i < n; i++) {
 		const char *uid = json_string_value(json_array_get(uids, i));
 		const char *longer = arena_printf(cli->arena, "%s%s%s", text, i ? ", " : "",
@@ -180,8 +188,7 @@ static void print_services(struct cli *cli, const struct style *style, const jso
 	cells[at++] = (struct cell){ "MODE", style->bold, false };
 	cells[at++] = (struct cell){ "REFUSED", style->bold, true };
 	cells[at++] = (struct cell){ "UIDS", style->bold, false };
-	json_array_foreach(services, i, service)
-	{
+	json_array_foreach(services, i, service) {
 		const char *mode = get_text(cli, service, "mode");
 		const char *refused = arena_printf(
 			cli->arena, "%lld", (long long)get_number(service, "refused_packets"));
@@ -206,14 +213,18 @@ static void print_headline(struct cli *cli, const struct style *style, const jso
 			   size_t n_problems)
 {
 	size_t n = json_array_size(json_object_get(answer, "services"));
-	const char *services = count_words(cli, (json_int_t)n, "service", "services");
+	const char *services = ""; /* others than root may not see all of them */
+
+	if (geteuid() == 0)
+		services = arena_printf(cli->arena, ": %s",
+					count_words(cli, (json_int_t)n, "service", "services"));
 
 	if (is_off(answer))
 		printf("%sTHE WALL IS OFF%s: every service may reach whatever the machine can "
 		       "reach. \"uidwall on\" puts it back up.\n",
 		       style->alarm, style->plain);
 	else
-		printf("%sThe wall is up%s: %s, by rules in force since %s.\n", style->green,
+		printf("%sThe wall is up%s%s, by rules in force since %s.\n", style->green,
 		       style->plain, services, date_words(cli, get_number(answer, "applied")));
 	printf("uidwalld %s, pid %lld, runs since %s.\n", get_text(cli, answer, "version"),
 	       (long long)get_number(answer, "pid"),
@@ -232,8 +243,7 @@ static bool has_monitor(const json_t *services)
 	const json_t *service;
 	size_t i;
 
-	json_array_foreach(services, i, service)
-	{
+	json_array_foreach(services, i, service) {
 		const char *mode = json_string_value(json_object_get(service, "mode"));
 
 		if (mode && strcmp(mode, "monitor") == 0)
@@ -247,8 +257,8 @@ static size_t count_warnings(struct cli *cli, const json_t *diags)
 	const json_t *diag;
 	size_t n = 0, i;
 
-	json_array_foreach(diags, i, diag) n +=
-		strcmp(get_text(cli, diag, "severity"), "warning") == 0;
+	json_array_foreach(diags, i, diag)
+		n += strcmp(get_text(cli, diag, "severity"), "warning") == 0;
 	return n;
 }
 
@@ -258,7 +268,7 @@ static void print_footnotes(struct cli *cli, const struct style *style, const js
 	const json_t *services = json_object_get(answer, "services");
 	size_t n_warnings = count_warnings(cli, json_object_get(answer, "diags"));
 
-	if (has_monitor(services))
+	if (has_monitor(services) && !is_off(answer))
 		printf("\nmonitor: everything passes, and REFUSED counts what enforcing would have "
 		       "refused.\n");
 	if (n_warnings)
@@ -302,11 +312,12 @@ static enum cli_status judge(struct cli *cli, const json_t *answer)
 
 	if (is_off(answer) || reload_failed(answer))
 		return CLI_FINDINGS;
-	json_array_foreach(json_object_get(answer, "services"), i,
-			   entry) if (has_problem(entry)) return CLI_FINDINGS;
-	json_array_foreach(json_object_get(answer, "diags"), i,
-			   entry) if (strcmp(get_text(cli, entry, "severity"), "error") ==
-				      0) return CLI_FINDINGS;
+	json_array_foreach(json_object_get(answer, "services"), i, entry)
+		if (has_problem(entry))
+			return CLI_FINDINGS;
+	json_array_foreach(json_object_get(answer, "diags"), i, entry)
+		if (strcmp(get_text(cli, entry, "severity"), "error") == 0)
+			return CLI_FINDINGS;
 	return CLI_FINE;
 }
 
