@@ -106,17 +106,17 @@ static uint32_t make_map(struct build *b, const char *name, const struct canvas 
 /* --- who may connect: listen ... from -----------------------------------------------------------
  */
 
-/* A colour that stands for two others. */
-struct guard_pair {
-	uint32_t first, second, colour;
+/* A colour: one listener, or one more on a port of the colour `before`. */
+struct guard {
+	uint32_t before;   /* 0: none */
+	uint32_t listener; /* the colour of the one more */
+	uint32_t chain;	   /* IR_NONE: of several listeners, and not made yet */
+	struct ir_origin origin;
 };
 
 struct guards {
-	uint32_t *chains; /* by colour - 1 */
-	struct ir_origin *origins;
-	size_t n, n_origins;
-	struct guard_pair *pairs;
-	size_t n_pairs;
+	struct guard *list; /* by colour - 1 */
+	size_t n;
 };
 
 static void add_guard_refusal(struct build *b, const struct policy *policy, uint32_t counter,
@@ -187,33 +187,75 @@ static uint32_t plan_guard(struct build *b, const struct policy *policy,
 	return chain;
 }
 
-static uint32_t guard_add(struct build *b, struct guards *guards, uint32_t chain,
-			  struct ir_origin origin)
+static uint32_t guard_add(struct build *b, struct guards *guards, struct guard guard)
 {
-	*ARENA_APPEND(b->scratch, guards->chains, guards->n) = chain;
-	*ARENA_APPEND(b->scratch, guards->origins, guards->n_origins) = origin;
+	*ARENA_APPEND(b->scratch, guards->list, guards->n) = guard;
 	return (uint32_t)guards->n;
 }
 
-/* The colour of a port that two listeners declare: both must let a caller pass. */
-static uint32_t guard_both(struct build *b, struct guards *guards, uint32_t first, uint32_t second,
-			   const char *map, uint32_t port, const struct plan_shared *shared)
+/* The colour of a port on which `listener` joins others. All colours behind the listener's own were
+ * made for it.
+ */
+static uint32_t guard_join(struct build *b, struct guards *guards, uint32_t before,
+			   uint32_t listener)
 {
-	uint32_t chain, colour;
+	for (size_t i = guards->n; i > listener; i--)
+		if (guards->list[i - 1].before == before)
+			return (uint32_t)i;
+	return guard_add(
+		b, guards,
+		(struct guard){ before, listener, IR_NONE, { .what = "declared more than once" } });
+}
 
-	for (size_t i = 0; i < guards->n_pairs; i++)
-		if (guards->pairs[i].first == first && guards->pairs[i].second == second)
-			return guards->pairs[i].colour;
-	chain = build_chain(b, arena_printf(shared->names, "%s.%u", map, port), false);
-	build_rule(b, guards->origins[first - 1]);
-	add_verdict(b, IR_JUMP, guards->chains[first - 1]);
-	build_rule(b, guards->origins[second - 1]);
-	add_verdict(b, IR_JUMP, guards->chains[second - 1]);
-	colour = guard_add(b, guards, chain,
-			   (struct ir_origin){ .what = "declared by several services" });
-	*ARENA_APPEND(b->scratch, guards->pairs, guards->n_pairs) =
-		(struct guard_pair){ first, second, colour };
-	return colour;
+/* Where several listeners declare a port, all of them must let a caller pass. One flat chain: the
+ * kernel follows no more than 16 jumps, and any number of services may declare a port.
+ */
+static void make_guard_chain(struct build *b, struct guards *guards, uint32_t colour,
+			     const char *map, uint32_t port, const struct plan_shared *shared)
+{
+	struct guard *guard = &guards->list[colour - 1];
+
+	if (guard->chain != IR_NONE)
+		return;
+	guard->chain = build_chain(b, arena_printf(shared->names, "%s.%u", map, port), false);
+	while (colour) {
+		const struct guard *next = &guards->list[colour - 1];
+		const struct guard *listener = &guards->list[next->listener - 1];
+
+		build_rule(b, listener->origin);
+		add_verdict(b, IR_JUMP, listener->chain);
+		colour = next->before;
+	}
+}
+
+static uint32_t make_guard_map(struct build *b, struct guards *guards, const char *name,
+			       const struct canvas *canvas, const struct plan_shared *shared)
+{
+	uint32_t *chains = arena_alloc(b->scratch, guards->n * sizeof(*chains));
+	struct ir_origin *origins = arena_alloc(b->scratch, guards->n * sizeof(*origins));
+
+	for (uint32_t port = 1; canvas->n_painted && port < PORTS; port++)
+		if (canvas->ports[port])
+			make_guard_chain(b, guards, canvas->ports[port], name, port, shared);
+	for (size_t i = 0; i < guards->n; i++) {
+		chains[i] = guards->list[i].chain;
+		origins[i] = guards->list[i].origin;
+	}
+	return make_map(b, name, canvas, chains, origins, IR_JUMP);
+}
+
+static void paint_guard(struct build *b, struct guards *guards, struct canvas *canvas,
+			const struct listener *listener, uint32_t colour)
+{
+	if (!canvas->ports)
+		*canvas = canvas_new(b->scratch);
+	for (size_t i = 0; i < listener->n_ports; i++)
+		for (uint32_t p = listener->ports[i].first; p <= listener->ports[i].last; p++) {
+			uint32_t old = canvas->ports[p];
+
+			canvas->n_painted += !old;
+			canvas->ports[p] = old ? guard_join(b, guards, old, colour) : colour;
+		}
 }
 
 void plan_guards(struct build *b, const struct policy_set *set, struct plan_shared *shared)
@@ -230,35 +272,22 @@ void plan_guards(struct build *b, const struct policy_set *set, struct plan_shar
 			continue;
 		for (size_t j = 0; j < policy->n_listen; j++) {
 			const struct listener *l = &policy->listen[j];
-			struct canvas *c = &canvas[l->protocol];
-			uint32_t colour;
+			struct guard guard = { .listener = (uint32_t)guards.n + 1,
+					       .origin =
+						       policy_origin(policy, l->place, "listen") };
 
 			if (!l->has_from)
 				continue;
-			if (!c->ports)
-				*c = canvas_new(b->scratch);
-			colour = guard_add(
-				b, &guards,
-				plan_guard(b, policy, l,
-					   name_guard_chain(shared->names, policy->service,
-							    (unsigned)j + 1),
-					   shared->service_counters[i], shared),
-				policy_origin(policy, l->place, "listen"));
-			for (size_t k = 0; k < l->n_ports; k++)
-				for (uint32_t p = l->ports[k].first; p <= l->ports[k].last; p++) {
-					uint32_t old = c->ports[p];
-
-					c->n_painted += !old;
-					c->ports[p] =
-						old ? guard_both(b, &guards, old, colour,
-								 names[l->protocol], p, shared) :
-						      colour;
-				}
+			guard.chain = plan_guard(
+				b, policy, l,
+				name_guard_chain(shared->names, policy->service, (unsigned)j + 1),
+				shared->service_counters[i], shared);
+			paint_guard(b, &guards, &canvas[l->protocol], l,
+				    guard_add(b, &guards, guard));
 		}
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(canvas); i++)
-		shared->guards[i] =
-			make_map(b, names[i], &canvas[i], guards.chains, guards.origins, IR_JUMP);
+		shared->guards[i] = make_guard_map(b, &guards, names[i], &canvas[i], shared);
 }
 
 void plan_guard_rules(struct build *b, const struct plan_shared *shared, struct ir_origin origin)
