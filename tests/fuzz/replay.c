@@ -5,9 +5,7 @@
  */
 #include <string.h>
 
-#include "base/util.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static int replay_file(const char *path)
 {
