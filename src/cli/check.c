@@ -6,8 +6,8 @@
 #include "cli/output.h"
 
 const char help_check[] =
-	"Validates policies: every mistake in every file, each with its place. Needs neither the\n"
-	"daemon nor root; the files may belong to root or to you.\n"
+	"Validates policies: every mistake in every file, each with its place. Needs\n"
+	"neither the daemon nor root; the files may belong to root or to you.\n"
 	"\n"
 	"  PATH  a policy file, or a folder of them (default: " CLI_POLICIES ")\n"
 	"\n"

@@ -15,8 +15,7 @@ void help_print_all(void)
 {
 	printf("usage: uidwall [OPTION...] VERB [ARGUMENT...]\n"
 	       "\n"
-	       "Per-user egress firewall: one policy file says what a service's sockets may "
-	       "reach.\n"
+	       "One policy file for each service says what its sockets may reach.\n"
 	       "\n");
 	for (size_t i = 0; i < cli_n_verbs; i++) {
 		const struct cli_verb *verb = &cli_verbs[i];
@@ -27,8 +26,7 @@ void help_print_all(void)
 	printf("\n");
 	options_write_help(NULL, stdout);
 	printf("\n"
-	       "exit status: 0 yes or fine, 1 no or findings, 2 wrong use, 3 uidwalld cannot be "
-	       "reached\n"
+	       "exit status: 0 yes or fine, 1 no or findings, 2 wrong use, 3 no uidwalld\n"
 	       "\n"
 	       "Start with \"uidwall new NAME\"; \"uidwall help VERB\" and uidwall(1) say more.\n");
 }

@@ -9,9 +9,8 @@
 #include "cli/output.h"
 #include "policy/policy.h"
 
-const char help_new[] = "Writes a first policy, with its explanation in it, to stdout or into the "
-			"policies folder.\n"
-			"It allows DNS and the forward proxy, and nothing else.\n"
+const char help_new[] = "Writes a first policy, with its explanation in it, to stdout or into the\n"
+			"policies folder. It allows DNS and the forward proxy, and nothing else.\n"
 			"\n"
 			"  SERVICE  a-z, 0-9, _ and -, at most 32 of them; names the file as well\n"
 			"\n"

@@ -11,17 +11,17 @@
 #include "cli/output.h"
 
 const char help_apply[] =
-	"Makes uidwalld read the policies again and puts them in force, all at once. A file with\n"
-	"mistakes changes nothing for its service or any other: see \"uidwall status\".\n"
+	"Makes uidwalld read the policies again and puts them in force, all at once. A\n"
+	"file with mistakes changes nothing, for its service or any other.\n"
 	"\n"
-	"exit status: 0 all in force, 1 mistakes in the policies, or nothing changed at all\n"
+	"exit status: 0 all in force, 1 mistakes in policies, or nothing was changed\n"
 	"\n"
 	"  uidwall check && uidwall apply\n";
 
 const char help_off[] =
-	"Takes the wall down on purpose: the whole one, or that of one service. Whoever is not\n"
-	"governed may reach whatever the machine can reach. It stays down when uidwalld restarts,\n"
-	"until \"uidwall on\" or a reboot.\n"
+	"Takes the wall down on purpose: the whole one, or that of one service. Whoever\n"
+	"is not governed may reach whatever the machine can reach. It stays down when\n"
+	"uidwalld restarts, until \"uidwall on\" or a reboot.\n"
 	"\n"
 	"  uidwall off blog    only blog, until \"uidwall on blog\"\n"
 	"  uidwall off         everybody, until \"uidwall on\"\n";

@@ -6,9 +6,9 @@
 #include "plan/plan.h"
 
 const char help_render[] =
-	"Writes the ruleset of the policies as text for nft, each rule with the policy line that "
-	"it\n"
-	"comes from. Needs neither the daemon nor root. Policies with mistakes are not rendered.\n"
+	"Writes the ruleset of the policies as text for nft, each rule with the policy\n"
+	"line that it comes from. Needs neither the daemon nor root. Policies with\n"
+	"mistakes are not rendered.\n"
 	"\n"
 	"  PATH  a policy file, or a folder of them (default: " CLI_POLICIES ")\n"
 	"\n"

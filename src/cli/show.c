@@ -11,15 +11,15 @@
 #include "cli/output.h"
 #include "policy/parse.h"
 
-const char help_show[] = "Shows one service: state, whose sockets, what it may reach and by which "
-			 "line of its policy,\n"
-			 "the policy in force, its rules in the kernel and what was refused. "
-			 "Everybody may ask about\n"
-			 "the services that govern them, root and the admins about all.\n"
-			 "\n"
-			 "exit status: 0 shown, 1 no such service, 3 uidwalld cannot be reached\n"
-			 "\n"
-			 "  uidwall show blog\n";
+const char help_show[] =
+	"Shows one service: state, whose sockets, what it may reach and by which line of\n"
+	"its policy, the policy in force, its rules in the kernel and what was refused.\n"
+	"Everybody may ask about the services that govern them, root and the admins\n"
+	"about all.\n"
+	"\n"
+	"exit status: 0 shown, 1 no such service, 3 uidwalld cannot be reached\n"
+	"\n"
+	"  uidwall show blog\n";
 
 enum { COLUMNS = 2 };
 

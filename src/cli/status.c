@@ -6,13 +6,13 @@
 #include "cli/output.h"
 
 const char help_status[] =
-	"Says whether the wall is up and since when, what is wrong, and lists the services. Root "
-	"and\n"
-	"the admins see all of them, everybody else their own. Refused packets count since the "
-	"rule\n"
-	"was made; in monitor mode they are those that enforcing would have refused.\n"
+	"Says whether the wall is up and since when, what is wrong, and lists the\n"
+	"services. Root and the admins see all of them, everybody else their own.\n"
+	"Refused packets count since the service's wall went up; in monitor mode they are\n"
+	"those that enforcing would have refused.\n"
 	"\n"
-	"exit status: 0 all well, 1 something is wrong or off, 3 uidwalld cannot be reached\n"
+	"exit status: 0 all well, 1 something is wrong or off, 3 uidwalld cannot be\n"
+	"reached\n"
 	"\n"
 	"  uidwall status\n"
 	"  uidwall status --json | jq '.services[] | select(.refused_packets > 0)'\n";

@@ -54,7 +54,7 @@ while read -r verb; do
 	run help "$verb"
 	verdict "help $verb is $verb --help" "$(diff "$dir/help" "$dir/out")"
 	verdict "help $verb: on one screen, with an example" "$(awk '
-		length > 100 { print "longer than 100 columns: " $0 }
+		length > 80 { print "longer than 80 columns: " $0 }
 		/^  uidwall / { examples++ }
 		END {
 			if (NR > 30) print "longer than 30 lines"
