@@ -203,9 +203,10 @@ static void print_state(struct cli *cli, const struct style *style, const json_t
 	const char *problem = get_text(cli, answer, "problem");
 	bool is_good = strcmp(state, "good") == 0;
 
-	printf("%s%s%s: %s%s%s, %s mode, %s", style->bold, get_text(cli, answer, "service"),
+	printf("%s%s%s: %s%s%s, %s mode\n", style->bold, get_text(cli, answer, "service"),
 	       style->plain, is_good ? style->green : style->red, state, style->plain,
-	       get_text(cli, answer, "mode"), get_text(cli, answer, "path"));
+	       get_text(cli, answer, "mode"));
+	printf("%s", get_text(cli, answer, "path"));
 	if (get_number(answer, "since"))
 		printf(" since %s", date_words(cli, get_number(answer, "since")));
 	putchar('\n');

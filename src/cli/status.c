@@ -17,7 +17,7 @@ const char help_status[] =
 	"  uidwall status\n"
 	"  uidwall status --json | jq '.services[] | select(.refused_packets > 0)'\n";
 
-enum { UIDS_WIDTH = 40, MANY_ROWS = 20 };
+enum { UIDS_WIDTH = 24, MANY_ROWS = 20 };
 
 static bool is_state(const json_t *service, const char *state)
 {
@@ -269,7 +269,7 @@ static void print_footnotes(struct cli *cli, const struct style *style, const js
 	size_t n_warnings = count_warnings(cli, json_object_get(answer, "diags"));
 
 	if (has_monitor(services) && !is_off(answer))
-		printf("\nmonitor: everything passes, and REFUSED counts what enforcing would have "
+		printf("\nmonitor: everything passes; REFUSED is what enforcing would have "
 		       "refused.\n");
 	if (n_warnings)
 		printf("\n%s: \"uidwall check\" shows them.\n",

@@ -148,7 +148,7 @@ cat >"$answers/show-blog.json" <<END
 "chain": "svc-blog", "rules": [ { "text": "ip daddr 192.0.2.0/24 accept", "comment": "blog.json:3 connect" } ], "diags": [] }
 END
 run show blog
-expect 0 err= '^blog: good, enforce mode' '^Refused so far: 1 packet, 2\.0 KiB$' '^  uid 1001, user blog$' \
+expect 0 err= '^blog: good, enforce mode$' '^/etc/uidwall/policies/blog\.json since 20.* \([0-9]+ s ago\)$' '^Refused so far: 1 packet, 2\.0 KiB$' '^  uid 1001, user blog$' \
 	'^  uid 100000-165535, from /etc/subuid$' '^  the configured name servers \(DNS\) +blog\.json:2$' \
 	'^  tcp 192\.0\.2\.0/24, ports 587-588 +blog\.json:3$' '^  ping every IPv6 address +blog\.json:4$' \
 	'^  tcp port 3000, over loopback only from caddy, uid 33, itself and root +blog\.json:6$' \
@@ -159,7 +159,7 @@ expect 0
 expect_json '.chain == "svc-blog"'
 sed -i 's/"good"/"refused"/; s/"since": [0-9]*/"since": null/' "$answers/show-blog.json"
 run show blog
-expect 0 '^blog: refused, enforce mode, [^ ]*$' '^The file is wrong and never was right' '^  nothing$'
+expect 0 '^blog: refused, enforce mode$' '^/etc/uidwall/policies/blog\.json$' '^The file is wrong and never was right' '^  nothing$'
 
 # Longer than a second, but no terminal: nothing about it.
 outcome apply
