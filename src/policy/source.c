@@ -321,6 +321,7 @@ int document_parse(const struct source *source, struct arena *arena, struct docu
 {
 	AUTO(document) struct document *document = calloc(1, sizeof(*document));
 	struct walk walk = { .document = document, .text = source->text, .diags = diags };
+	const char *nul = memchr(source->text, '\0', source->length);
 	json_error_t error;
 
 	if (!document)
@@ -329,7 +330,11 @@ int document_parse(const struct source *source, struct arena *arena, struct docu
 	document->arena = arena;
 	document->scratch = arena_new();
 	index_lines(document);
-	document->root = json_loadb(source->text, source->length, JSON_DECODE_ANY, &error);
+	/* jansson 2.14 reads over a NUL byte behind a number; the walk would lose its way there. */
+	if (nul)
+		error = (json_error_t){ .position = (int)(nul - source->text) };
+	else
+		document->root = json_loadb(source->text, source->length, JSON_DECODE_ANY, &error);
 	if (!document->root)
 		return report_syntax(document, &error, diags);
 	walk_value(&walk, document->root, 0, NULL, 0);
