@@ -48,18 +48,24 @@ refused blog ping 2001:db8::53
 refused blog dns 203.0.113.53:53 a.example
 refused blog dns-tcp '[2001:db8:bad::53]:53' a.example
 refused blog udp 127.0.0.1:53
+sysctl -qw net.ipv4.ip_unprivileged_port_start=0
 refused blog -p 53 udp 203.0.113.7:53
 refused blog -p 53 tcp 203.0.113.7:53000
 
 # The address is the resolver's, but the packet goes elsewhere or claims to come from elsewhere.
 leaves stranger -r 2001:db8::53 udp '[2001:db8:bad::7]:53'
 refused blog -r 2001:db8::53 udp '[2001:db8:bad::7]:53'
-refused blog -r 2001:db8::53 tcp '[2001:db8:bad::7]:53'
+blocked blog -r 2001:db8::53 tcp '[2001:db8:bad::7]:53' # the reset names another address than the socket
 leaves stranger -o udp 192.0.2.53:53
 refused blog -o dns 192.0.2.53:53 a.example
 refused blog -o dns-tcp 192.0.2.53:53 a.example
 leaves stranger -b -s 2001:db8:77::5 udp '[2001:db8::53]:53'
-refused blog -b -s 2001:db8:77::5 dns '[2001:db8::53]:53' a.example
+# An ICMP error or a reset as the answer to this one would go to the foreign address: with our data.
+blocked blog -b -s 2001:db8:77::5 dns '[2001:db8::53]:53' a.example
+blocked blog -b -s 2001:db8:77::5 udp '[2001:db8:bad::7]:443'
+blocked blog -b -s 2001:db8:77::5 tcp '[2001:db8:bad::7]:443'
+blocked vault -b -s 2001:db8:77::5 -m data udp '[2001:db8:bad::7]:443'
+blocked vault -b -s 203.0.113.99 -m data udp 203.0.113.7:443
 
 # Addresses that mean more than one host.
 refused blog udp 255.255.255.255:53

@@ -50,7 +50,12 @@ silent() {
 # bind_shell USER KIND ADDRESS:PORT: listens in the background for one caller
 bind_shell() {
 	attempt "$1" -t 3000 "$2" "$3" >"$T/shell.log" &
+	shell_pid=$!
 	wait_until 3 grep -q listening "$T/shell.log" || die "no bind shell"
+}
+
+bind_shell_ends() {
+	wait "$shell_pid"
 }
 
 answers -m x tcp 192.0.2.2:3000
@@ -75,19 +80,23 @@ for user in vault blog; do
 	check "$user's bind shell sends no frame" test -z "$(arrived_since "$mark")"
 	gets_no_answer stranger -m id tcp 127.0.0.1:4444
 	gets_no_answer stranger -m id tcp '[::1]:4444'
-	wait
+	bind_shell_ends
 	bind_shell "$user" listen-udp '[::]:4444'
 	silent -m id udp 192.0.2.2:4444
-	wait
+	bind_shell_ends
 	check "$user's answer over UDP is refused" grep -q '"stage":"send","errno":"EPERM"' "$T/shell.log"
 done
 
-# A SYN cookie belongs to no socket, so the handshake may pass; no data does.
+# A SYN cookie belongs to no socket, and neither does the reset of a port that is closed by then: the
+# handshake may pass. No data does.
 sysctl -qw net.ipv4.tcp_syncookies=2
-bind_shell vault listen '[::]:4444'
-silent -m id tcp 192.0.2.2:4444
-silent -m id tcp '[2001:db8::2]:4444'
-wait
+for target in 192.0.2.2 '[2001:db8::2]'; do
+	bind_shell vault listen '[::]:4444'
+	outside -m id tcp "$target:4444" >"$T/cookie"
+	bind_shell_ends
+	check "outside: $target:4444 gets no data behind a SYN cookie" \
+		jq -e '.result != "ok" and .answer == null' "$T/cookie"
+done
 answers -m x tcp 192.0.2.2:3000
 sysctl -qw net.ipv4.tcp_syncookies=1
 
@@ -109,6 +118,8 @@ goes stranger -m x tcp 203.0.113.7:3000
 goes stranger -m x tcp '[2001:db8:bad::7]:3000'
 
 # A declared port answers, it does not call out: neither its owner nor root, who may have opened it.
+stop blog
+stop chat
 for target in 203.0.113.7 '[2001:db8:bad::7]'; do
 	refused blog -p 3000 tcp "$target:443"
 	refused root -p 3000 tcp "$target:443"

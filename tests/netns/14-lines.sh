@@ -12,7 +12,7 @@ ip -n sink link set eth1 up
 ip address add 192.0.3.2/24 dev eth1
 ip link set eth1 up
 ip route add 198.51.100.0/25 via 192.0.3.1 dev eth1
-"$ATTEMPT" -t 3000 udp 192.0.3.1:7 >/dev/null || die "no second way"
+"$ATTEMPT" -t 3000 -m x tcp 192.0.3.1:7 >/dev/null || die "no second way"
 
 yesterday=$(date -u -d yesterday +%F)
 today=$(date -u +%F)
@@ -27,9 +27,9 @@ policy dates <<EOF
   "connect": [
     { "to": "203.0.113.1", "port": 443, "until": "$yesterday" },
     { "to": "203.0.113.2", "port": 443, "until": "$today" },
-    { "to": "203.0.113.3", "port": 443, "until": "2999-12-31" },
+    { "to": "203.0.113.3", "port": 443, "until": "2199-12-31" },
     { "to": "2001:db8:bad::1", "port": 443, "until": "$yesterday" },
-    { "to": "2001:db8:bad::3", "port": 443, "until": "2999-12-31" }
+    { "to": "2001:db8:bad::3", "port": 443, "until": "2199-12-31" }
   ]
 }
 EOF

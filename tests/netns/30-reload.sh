@@ -35,8 +35,8 @@ in_sink nft -f - <<-'EOF'
 		counter allowed6 { }
 		chain count_allowed {
 			type filter hook prerouting priority raw; policy accept;
-			ip daddr 198.51.100.250 counter name allowed4
-			ip6 daddr 2001:db8:1::250 counter name allowed6
+			ip daddr 198.51.100.250 meta l4proto udp counter name allowed4
+			ip6 daddr 2001:db8:1::250 meta l4proto udp counter name allowed6
 		}
 	}
 EOF

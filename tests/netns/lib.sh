@@ -201,7 +201,7 @@ uid_of() {
 		[[ ${entry%:*} != "$1" ]] || { echo "${entry#*:}"; return; }
 	done
 	[[ $1 =~ ^[0-9]+$ ]] || die "no user $1"
-	echo "$1 $2"
+	echo "$1"
 }
 
 in_sink() {
@@ -340,7 +340,9 @@ daemon_alive() {
 }
 
 daemon_answers() {
-	[[ -S $CONTROL ]] && uidwall status
+	local status=0
+	uidwall status || status=$?
+	((status <= 1)) # 1: it answers, and there are problems
 }
 
 start_daemon() {
@@ -357,8 +359,7 @@ stop_daemon() {
 	local pid
 	pid=$(daemon_pid) || return 0
 	kill "-${1:-TERM}" "$pid" 2>/dev/null
-	wait_until 10 eval "! kill -0 $pid" || die "the daemon does not end"
-	wait "$pid" 2>/dev/null
+	{ wait_until 10 eval "! kill -0 $pid"; } 2>/dev/null || die "the daemon does not end"
 	rm -f "$T/daemon.pid"
 }
 
@@ -462,6 +463,22 @@ refused() {
 		fail "$* is refused, and nothing arrives" "$arrived"
 	else
 		pass "$* is refused with $errno"
+	fi
+}
+
+# blocked USER ARGUMENTS...: no matter how and how fast, but nothing leaves the box, not even an answer
+blocked() {
+	local out mark arrived
+	mark=$(captured)
+	out=$(attempt "$1" -t 200 "${@:2}" 2>&1)
+	fence
+	arrived=$(arrived_since "$mark")
+	if [[ $out == *'"result":"ok"'* ]]; then
+		fail "$* does not go through" "$out"
+	elif [[ -n $arrived ]]; then
+		fail "$* is blocked, and nothing arrives" "$arrived"
+	else
+		pass "$* is blocked"
 	fi
 }
 

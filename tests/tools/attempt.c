@@ -182,6 +182,7 @@ static int prepare(int fd, const struct options *opt)
 	if (opt->device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, opt->device,
 				      (socklen_t)strlen(opt->device)) < 0)
 		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one));
 	if (opt->ip_options && setsockopt(fd, IPPROTO_IP, IP_OPTIONS, "\1\1\1\0", 4) < 0)
 		return -1;
 	if (opt->via && set_routing_header(fd, opt->via) < 0)
