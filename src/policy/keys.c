@@ -24,24 +24,43 @@ struct cursor keys_find(struct cursor at, const char *key)
 	return (struct cursor){ 0 };
 }
 
-static int report_unknown(const struct key_table *table, struct cursor at, struct diags *diags)
+static const char *suggest_key(const struct key_table *table, const char *found)
 {
-	const char *found = cursor_key(at), *names[KEYS_MAX], *suggestion, *shown;
-	char *list = arena_strdup(diags->arena, "");
+	const char *names[KEYS_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < table->n_keys && n < KEYS_MAX; i++) {
+	for (size_t i = 0; i < table->n_keys && n < KEYS_MAX; i++)
 		names[n++] = table->keys[i].name;
-		list = arena_printf(diags->arena, "%s%s%s", list, i ? ", " : "",
-				    table->keys[i].name);
-	}
-	shown = text_printable(diags->arena, found, strlen(found), SHOWN_MAX);
-	suggestion = text_suggest(found, names, n);
+	return text_suggest(found, names, n);
+}
+
+static int report_unknown(const struct key_table *table, struct cursor at, struct diags *diags)
+{
+	const char *found = cursor_key(at), *suggestion = suggest_key(table, found);
+	const char *shown = text_printable(diags->arena, found, strlen(found), SHOWN_MAX);
+	char *list = arena_strdup(diags->arena, "");
+
 	if (suggestion)
 		return diag_at_key(diags, at, "unknown key \"%s\" in %s; did you mean \"%s\"?",
 				   shown, table->name, suggestion);
+	for (size_t i = 0; i < table->n_keys; i++)
+		list = arena_printf(diags->arena, "%s%s%s", list, i ? ", " : "",
+				    table->keys[i].name);
 	return diag_at_key(diags, at, "unknown key \"%s\" in %s; expected one of: %s", shown,
 			   table->name, list);
+}
+
+bool keys_mention(const struct key_table *table, struct cursor at, const char *key)
+{
+	for (struct cursor c = cursor_first(at); c.value; c = cursor_next(c)) {
+		const char *meant = cursor_key(c);
+
+		if (!find_key(table, meant))
+			meant = suggest_key(table, meant);
+		if (meant && strcmp(meant, key) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int parse_member(const struct key *key, struct cursor at, char *ret, struct diags *diags)
@@ -72,17 +91,9 @@ int keys_parse(const struct key_table *table, struct cursor at, void *ret, struc
 	}
 	for (size_t i = 0; i < table->n_keys; i++)
 		if (table->keys[i].flags & KEY_REQUIRED &&
-		    !keys_find(at, table->keys[i].name).value)
+		    !keys_mention(table, at, table->keys[i].name))
 			r = diag_at(diags, at, "missing key \"%s\" in %s; expected %s",
 				    table->keys[i].name, table->name,
 				    table->keys[i].type->expected);
 	return r;
-}
-
-int list_check(struct cursor at, const char *expected, size_t *ret_n, struct diags *diags)
-{
-	if (!json_is_array(at.value))
-		return diag_expected(diags, at, expected);
-	*ret_n = json_array_size(at.value);
-	return 0;
 }

@@ -49,8 +49,10 @@ struct key_table {
 /* Fills the struct that ret points at. Reports every mistake, then returns -EINVAL. */
 int keys_parse(const struct key_table *table, struct cursor at, void *ret, struct diags *diags);
 
-/* Counts the elements of a list and checks that it is one; -EINVAL with a message. */
-int list_check(struct cursor at, const char *expected, size_t *ret_n, struct diags *diags);
+/* Whether an object has the key, or one that was probably meant to be it: then "unknown key" has
+ * been said and "missing key" would say it twice.
+ */
+bool keys_mention(const struct key_table *table, struct cursor at, const char *key);
 
 /* A member of an object, or a cursor with value NULL. */
 struct cursor keys_find(struct cursor at, const char *key);

@@ -184,7 +184,7 @@ static int parse_endpoint(struct cursor at, struct endpoint_list *list, struct d
 	to = keys_find(at, "to");
 	if (parse.endpoint.protocol == PROTOCOL_ICMP && port.value)
 		r = diag_at_key(diags, port, "icmp has no ports; expected no key \"port\"");
-	if (parse.endpoint.protocol != PROTOCOL_ICMP && !port.value)
+	if (parse.endpoint.protocol != PROTOCOL_ICMP && !keys_mention(&endpoint_keys, at, "port"))
 		r = diag_at(diags, at,
 			    "missing key \"port\" in %s; expected %s (\"1-65535\" is every port)",
 			    endpoint_keys.name, value_ports.expected);
@@ -432,10 +432,10 @@ static void salvage_claim(void *data, size_t key, const json_t *value, struct pl
 
 static const char *const claim_keys[] = { "user", "users", "group", "uids" };
 
-static bool has_claim_key(struct cursor root)
+static bool mentions_claim(struct cursor root)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(claim_keys); i++)
-		if (keys_find(root, claim_keys[i]).value)
+		if (keys_mention(&policy_keys, root, claim_keys[i]))
 			return true;
 	return false;
 }
@@ -455,7 +455,7 @@ static int parse_text(const struct source *source, struct arena *arena, struct p
 	root = document_root(document);
 	policy->place = cursor_place(root);
 	r = keys_parse(&policy_keys, root, policy, diags);
-	if (json_is_object(root.value) && !has_claim_key(root))
+	if (json_is_object(root.value) && !mentions_claim(root))
 		r = diag_at(diags, root,
 			    "the policy governs nobody; expected one of the keys \"user\", "
 			    "\"users\", \"group\" or \"uids\"");
