@@ -67,6 +67,7 @@ struct server {
 struct client {
 	const struct server *server;
 	int fd;
+	unsigned n_end; /* HTTP: how much of the empty line at the end of the head has come */
 };
 
 static struct server servers[SERVERS_MAX];
@@ -177,11 +178,26 @@ static void serve_accept(const struct server *s)
 	}
 	if (s->banner)
 		dprintf(fd, "%s\r\n", s->banner);
-	clients[n_clients++] = (struct client){ s, fd };
+	clients[n_clients++] = (struct client){ s, fd, 0 };
+}
+
+/* Answers when the whole head is there: a proxy sends it in pieces. Closes only after the client,
+ * so that no reset overtakes the answer.
+ */
+static bool serve_http(struct client *c, const unsigned char *bytes, size_t n)
+{
+	static const char end[] = "\r\n\r\n";
+
+	for (size_t i = 0; i < n && c->n_end < 4; i++)
+		c->n_end = bytes[i] == end[c->n_end] ? c->n_end + 1 : bytes[i] == '\r';
+	if (c->n_end < 4)
+		return true;
+	dprintf(c->fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nsink\n");
+	return shutdown(c->fd, SHUT_WR) == 0;
 }
 
 /* False when the connection is over. */
-static bool serve_client(const struct client *c)
+static bool serve_client(struct client *c)
 {
 	unsigned char bytes[FRAME_MAX];
 	ssize_t n = recv(c->fd, bytes, sizeof(bytes), 0);
@@ -190,9 +206,7 @@ static bool serve_client(const struct client *c)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	switch (c->server->role) {
 	case ROLE_HTTP:
-		dprintf(c->fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
-			       "Connection: close\r\n\r\nsink\n");
-		return false;
+		return serve_http(c, bytes, (size_t)n);
 	case ROLE_DNS:
 		n = n > 2 ? (ssize_t)dns_answer(bytes + 2, (size_t)n - 2, sizeof(bytes) - 2) : 0;
 		bytes[0] = (unsigned char)(n >> 8);
