@@ -18,6 +18,7 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/rtnetlink.h>
 
 #include "plan/build.h"
 #include "plan/ports.h"
@@ -33,9 +34,19 @@ static struct ir_origin shared_origin(const char *what)
 /* --- what every service may go to ---------------------------------------------------------------
  */
 
+/* The answer to a packet goes to its source address. A foreign one, which IPV6_FREEBIND sets without
+ * privilege, would take the reset or the error out of the machine, the error with up to 1,200 bytes
+ * of the service's data in it: such packets are dropped without a word.
+ */
 static void plan_refuse(struct build *b, struct plan_shared *shared)
 {
+	uint32_t local = RTN_LOCAL;
+
 	shared->refuse = build_chain(b, "refuse", false);
+	build_rule(b, shared_origin("refused: no answer to a foreign address"));
+	add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV6);
+	add_match(b, IR_SADDR_TYPE, IR_NE, &local);
+	add_verdict(b, IR_DROP, IR_NONE);
 	build_rule(b, shared_origin("refused: connect() fails at once"));
 	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
 	add_reject(b, IR_REJECT_TCP_RESET);

@@ -72,12 +72,7 @@ static void plan_sanity(struct build *b, const struct policy *policy, uint32_t c
 	build_rule(b, file_origin(policy, "a foreign source address is refused"));
 	add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV6);
 	add_match(b, IR_SADDR_TYPE, IR_NE, &local);
-	add_count(b, counter);
-	/* An error or a reset would go out to the foreign address, the error with our data in it. */
-	if (policy->mode == MODE_MONITOR)
-		add_verdict(b, IR_GOTO, shared->observe);
-	else
-		add_verdict(b, IR_DROP, IR_NONE);
+	add_refusal(b, policy, counter, shared);
 }
 
 /* Answers of a declared TCP port are told by not being an initial SYN, without conntrack; those of
