@@ -109,7 +109,7 @@ static bool is_picture_wrong(int error)
 static int apply_changes(struct attempt *a)
 {
 	struct nl_change_counts counts = { 0 };
-	uint32_t generation;
+	uint32_t generation = 0;
 	int r = nl_change(&a->batch, a->table->exprs, a->current, a->next, &counts);
 
 	if (r < 0)

@@ -90,7 +90,11 @@ void nl_batch_done(struct nl_batch *batch)
 
 void nl_batch_reset(struct nl_batch *batch)
 {
-	batch->messages.used = padded((const struct nlmsghdr *)batch->messages.bytes);
+	size_t first = padded((const struct nlmsghdr *)batch->messages.bytes);
+
+	/* libmnl leaves the padding between attributes as it finds it. */
+	memset(batch->messages.bytes + first, 0, batch->messages.used - first);
+	batch->messages.used = first;
 	batch->items.used = 0;
 	batch->n_messages = 0;
 	batch->error = 0;

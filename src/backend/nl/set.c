@@ -85,10 +85,8 @@ void nl_add_set(const struct nl_writer *writer, uint32_t index)
 		mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(flags));
 	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE, htonl(key_types[set->key_type].type));
 	mnl_attr_put_u32(nlh, NFTA_SET_KEY_LEN, htonl(ir_key_length(set->key_type)));
-	if (set->is_map) {
+	if (set->is_map)
 		mnl_attr_put_u32(nlh, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
-		mnl_attr_put_u32(nlh, NFTA_SET_DATA_LEN, 0);
-	}
 	mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(index + 1)); /* the kernel insists on one */
 	if (set->size) {
 		struct nlattr *nest = mnl_attr_nest_start(nlh, NFTA_SET_DESC);

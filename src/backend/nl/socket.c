@@ -212,46 +212,58 @@ struct nlmsghdr *nl_request_init(void *buffer, uint16_t type, uint16_t flags)
 	return nlh;
 }
 
-/* Handles one message: 1 when the answer goes on, 0 at its end, -errno. */
-static int handle_answer(const struct nlmsghdr *nlh, bool dump, nl_answer_fn fn, void *data)
+/* An answer on its way. */
+struct answer {
+	nl_answer_fn fn;
+	void *data;
+	bool dump;
+	int result; /* what fn returned, or the first error; nothing is handed on after that */
+};
+
+/* Handles one message: whether it was the last one. A dump given up half-way is read to its end all
+ * the same: until then the kernel starts no other one for this socket (EBUSY).
+ */
+static bool handle_answer(struct answer *answer, const struct nlmsghdr *nlh)
 {
 	struct nl_ack ack;
-	int r;
 
-	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-		return -EINTR;
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && !answer->result)
+		answer->result = -EINTR;
 	if (nlh->nlmsg_type == NLMSG_DONE)
-		return 0;
+		return true;
 	if (is_ack(nlh)) {
 		parse_ack(nlh, &ack);
-		return ack.error;
+		if (!answer->result)
+			answer->result = ack.error;
+		return true;
 	}
-	r = fn(nlh, data);
-	return r ? r : dump;
+	if (!answer->result)
+		answer->result = answer->fn(nlh, answer->data);
+	return !answer->dump;
 }
 
 int nl_sock_ask(struct nl_sock *sock, struct nlmsghdr *request, nl_answer_fn fn, void *data)
 {
-	bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	struct answer answer = {
+		.fn = fn,
+		.data = data,
+		.dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP,
+	};
 	uint64_t deadline = now_ms() + ANSWER_TIMEOUT_MS;
 	int r;
 
 	request->nlmsg_seq = nl_sock_next_seq(sock);
 	r = nl_sock_send(sock, request, request->nlmsg_len);
-	while (r >= 0) {
+	while (r == 0) {
 		ssize_t received = receive(sock, deadline);
 		const struct nlmsghdr *nlh = (void *)sock->answer;
 		int n = (int)received;
 
 		if (received < 0)
 			return n;
-		for (; mnl_nlmsg_ok(nlh, n); nlh = mnl_nlmsg_next(nlh, &n)) {
-			if (nlh->nlmsg_seq != request->nlmsg_seq)
-				continue; /* left over from an answer that was given up */
-			r = handle_answer(nlh, dump, fn, data);
-			if (r <= 0)
-				return r;
-		}
+		for (; mnl_nlmsg_ok(nlh, n); nlh = mnl_nlmsg_next(nlh, &n))
+			if (nlh->nlmsg_seq == request->nlmsg_seq && handle_answer(&answer, nlh))
+				return answer.result;
 	}
 	return r;
 }

@@ -24,12 +24,12 @@ uint32_t nl_sock_next_seq(struct nl_sock *sock);
 /* Starts a question about nf_tables in a buffer of NL_REQUEST_MAX bytes. type: NFT_MSG_GET... */
 struct nlmsghdr *nl_request_init(void *buffer, uint16_t type, uint16_t flags);
 
-/* Called for each message of an answer. Anything but 0 ends the answer with that result. */
+/* Called for each message of an answer, until it returns anything but 0. */
 typedef int (*nl_answer_fn)(const struct nlmsghdr *nlh, void *data);
 
 /* Sends a question and hands on its answer: one message, or all of a dump (NLM_F_DUMP). 0, what
  * fn returned, the kernel's -errno (-ENOENT), -EINTR when the rules changed during a dump,
- * or -ETIMEDOUT. Afterwards whatever is left of the answer is ignored.
+ * or -ETIMEDOUT.
  */
 int nl_sock_ask(struct nl_sock *sock, struct nlmsghdr *request, nl_answer_fn fn, void *data);
 

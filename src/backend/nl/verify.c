@@ -26,7 +26,7 @@ struct verify {
 	struct nl_batch scratch;
 	struct names counters, chains, sets;
 	uint32_t n_counters, n_chains, n_sets; /* seen */
-	uint32_t *n_rules;		       /* seen, of each chain */
+	uint32_t n_rules;		       /* seen, of the chain whose rules are being dumped */
 	uint32_t set;			       /* whose elements are being dumped */
 	uint32_t n_starts, n_ends;	       /* seen, of its elements */
 };
@@ -41,6 +41,16 @@ static const struct nlattr *find_attr(const struct nlattr *attr, size_t n, uint1
 		if (mnl_attr_get_type(attr) == type)
 			return attr;
 	return NULL;
+}
+
+/* libnftnl sends some names without the NUL that the kernel gives back with them. */
+static bool payload_equal(const struct nlattr *ours, const struct nlattr *dumped)
+{
+	size_t n = mnl_attr_get_payload_len(ours), n_dumped = mnl_attr_get_payload_len(dumped);
+	const char *bytes = mnl_attr_get_payload(dumped);
+
+	return (n_dumped == n || (n_dumped == n + 1 && !bytes[n])) &&
+	       memcmp(mnl_attr_get_payload(ours), bytes, n) == 0;
 }
 
 /* Whether the dumped attributes hold all that ours say (but for one of type `skip`, 0: none);
@@ -72,9 +82,7 @@ static bool attrs_cover(const struct nlattr *ours, size_t n_ours, const struct n
 					 mnl_attr_get_payload(found),
 					 mnl_attr_get_payload_len(found), 0))
 				return false;
-		} else if (mnl_attr_get_payload_len(ours) != mnl_attr_get_payload_len(found) ||
-			   memcmp(mnl_attr_get_payload(ours), mnl_attr_get_payload(found),
-				  mnl_attr_get_payload_len(ours)) != 0) {
+		} else if (!payload_equal(ours, found)) {
 			return false;
 		}
 	}
@@ -158,9 +166,9 @@ static int see_rule(const struct nlmsghdr *nlh, void *data)
 	if (chain == IR_NONE)
 		return -ESTALE;
 	c = &v->ruleset->chains[chain];
-	if (v->n_rules[chain] == c->n_rules)
+	if (v->n_rules == c->n_rules)
 		return -ESTALE;
-	nl_add_rule(&v->writer, chain, c->first_rule + v->n_rules[chain]++);
+	nl_add_rule(&v->writer, chain, c->first_rule + v->n_rules++);
 	return compare(v, nlh, 0);
 }
 
@@ -301,21 +309,22 @@ static uint32_t count_ends(const struct ir_ruleset *ruleset, const struct ir_set
 	return n;
 }
 
-static int ask(struct verify *v, uint16_t type, nl_answer_fn fn, const char *set)
+/* Dumps what the table has of a kind, or what a chain or set of it holds. */
+static int ask(struct verify *v, uint16_t type, nl_answer_fn fn, const char *holder)
 {
 	uint8_t buffer[NL_REQUEST_MAX];
 	struct nlmsghdr *nlh = nl_request_init(buffer, type, NLM_F_DUMP);
 
-	/* The table's name is attribute 1 of all of them. */
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, IR_TABLE_NAME);
-	if (set)
-		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
+	if (holder)
+		mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, holder);
 	return nl_sock_ask(v->sock, nlh, fn, v);
 }
 static_assert((int)NFTA_RULE_TABLE == (int)NFTA_OBJ_TABLE &&
 		      (int)NFTA_RULE_TABLE == (int)NFTA_SET_TABLE &&
 		      (int)NFTA_RULE_TABLE == (int)NFTA_CHAIN_TABLE &&
-		      (int)NFTA_RULE_TABLE == (int)NFTA_SET_ELEM_LIST_TABLE,
+		      (int)NFTA_RULE_TABLE == (int)NFTA_SET_ELEM_LIST_TABLE &&
+		      (int)NFTA_RULE_CHAIN == (int)NFTA_SET_ELEM_LIST_SET,
 	      "see above");
 
 static int verify_sets(struct verify *v)
@@ -338,11 +347,15 @@ static int verify_rules(struct verify *v)
 {
 	int r = ask(v, NFT_MSG_GETCHAIN, see_chain, NULL);
 
-	if (r == 0)
-		r = ask(v, NFT_MSG_GETRULE, see_rule, NULL);
-	for (uint32_t i = 0; r == 0 && i < v->ruleset->n_chains; i++)
-		if (v->n_rules[i] != v->ruleset->chains[i].n_rules)
+	/* One dump of all rules takes the kernel 8 s for 130,000: it counts from the first rule
+	 * again for every 32 KiB of answer (nf_tables_dump_rules()).
+	 */
+	for (uint32_t i = 0; r == 0 && i < v->ruleset->n_chains; i++) {
+		v->n_rules = 0;
+		r = ask(v, NFT_MSG_GETRULE, see_rule, v->ruleset->chains[i].name);
+		if (r == 0 && v->n_rules != v->ruleset->chains[i].n_rules)
 			r = -ESTALE;
+	}
 	return r;
 }
 
@@ -353,9 +366,7 @@ int nl_verify(struct nl_sock *sock, struct nl_exprs *exprs, const struct ir_rule
 
 	v.writer = (struct nl_writer){ .batch = &v.scratch, .exprs = exprs, .ruleset = ruleset };
 	nl_batch_init(&v.scratch);
-	v.n_rules = calloc(ruleset->n_chains + 1, sizeof(*v.n_rules));
-	if (v.n_rules &&
-	    names_init(&v.counters, ruleset->counters, ruleset->n_counters,
+	if (names_init(&v.counters, ruleset->counters, ruleset->n_counters,
 		       sizeof(*ruleset->counters)) == 0 &&
 	    names_init(&v.chains, ruleset->chains, ruleset->n_chains, sizeof(*ruleset->chains)) ==
 		    0 &&
@@ -375,6 +386,5 @@ int nl_verify(struct nl_sock *sock, struct nl_exprs *exprs, const struct ir_rule
 	names_done(&v.chains);
 	names_done(&v.sets);
 	nl_batch_done(&v.scratch);
-	free(v.n_rules);
 	return r;
 }
