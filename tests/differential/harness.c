@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* harness.c - what the tests of the two back ends have in common. */
+#include "harness.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/text.h"
+
+unsigned long env_number(const char *name, unsigned long otherwise)
+{
+	const char *value = getenv(name);
+
+	return value ? strtoul(value, NULL, 0) : otherwise;
+}
+
+char *render(const struct ir_ruleset *ruleset)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	assert_non_null(out);
+	text_write(ruleset, out);
+	fclose(out);
+	return text;
+}
+
+void assert_same_text(const char *ours, const char *theirs, uint64_t seed, const char *what)
+{
+	const char *a = ours, *b = theirs;
+	size_t at = 0;
+
+	if (strcmp(ours, theirs) == 0)
+		return;
+	while (ours[at] && ours[at] == theirs[at])
+		at++;
+	while (at > 0 && ours[at - 1] != '\n')
+		at--;
+	a += at;
+	b += at;
+	fail_msg("UIDWALL_SEED=%llu: %s differs: ours \"%.*s\", nft's \"%.*s\"",
+		 (unsigned long long)seed, what, (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"),
+		 b);
+}
+
+static void fail_with(const struct diags *diags, const char *what, int r)
+{
+	for (size_t i = 0; i < diags->n; i++)
+		diag_print(&diags->list[i], stderr, false);
+	fail_msg("%s: %s", what, strerror(-r));
+}
+
+struct nl_table *open_table(const struct space *space, bool owner)
+{
+	__attribute__((cleanup(diags_cleanup))) struct diags diags;
+	struct nl_table *table = NULL;
+	int r;
+
+	diags_init(&diags);
+	space_enter(space);
+	r = nl_table_open(&table, &diags);
+	if (r < 0)
+		fail_with(&diags, "opening the table", r);
+	if (!owner)
+		nl_table_forgo_owner(table);
+	return table;
+}
+
+void apply(struct nl_table *table, const struct ir_ruleset *current, const struct ir_ruleset *next,
+	   struct nl_result *ret_result)
+{
+	__attribute__((cleanup(diags_cleanup))) struct diags diags;
+	int r;
+
+	diags_init(&diags);
+	r = nl_table_apply(table, current, next, ret_result, &diags);
+	if (r < 0)
+		fail_with(&diags, "applying", r);
+}
+
+void commit_elsewhere(struct space *space)
+{
+	assert_int_equal(space_run(space, "add table ip other"), 0);
+	assert_int_equal(space_run(space, "delete table ip other"), 0);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* harness.h - what the tests of the two back ends have in common. */
+#ifndef UIDWALL_TESTS_HARNESS_H
+#define UIDWALL_TESTS_HARNESS_H
+
+#include "backend/nl/apply.h"
+#include "nft.h"
+
+unsigned long env_number(const char *name, unsigned long otherwise);
+
+char *render(const struct ir_ruleset *ruleset); /* as text; malloc'd */
+
+/* Fails the test with the first line that differs. */
+void assert_same_text(const char *ours, const char *theirs, uint64_t seed, const char *what);
+
+/* owner false: as on a kernel that knows no table owners. */
+struct nl_table *open_table(const struct space *space, bool owner);
+
+/* Fails the test where applying does. */
+void apply(struct nl_table *table, const struct ir_ruleset *current, const struct ir_ruleset *next,
+	   struct nl_result *ret_result);
+
+/* A commit that has nothing to do with us, so that the generation is another. */
+void commit_elsewhere(struct space *space);
+
+#endif
