@@ -34,9 +34,9 @@ static struct ir_origin shared_origin(const char *what)
 /* --- what every service may go to ---------------------------------------------------------------
  */
 
-/* The answer to a packet goes to its source address. A foreign one, which IPV6_FREEBIND sets without
- * privilege, would take the reset or the error out of the machine, the error with up to 1,200 bytes
- * of the service's data in it: such packets are dropped without a word.
+/* The answer to a packet goes to its source address. A foreign one, which IPV6_FREEBIND sets
+ * without privilege, would take the reset or the error out of the machine, the error with up to
+ * 1,200 bytes of the service's data in it: such packets are dropped without a word.
  */
 static void plan_refuse(struct build *b, struct plan_shared *shared)
 {
