@@ -298,6 +298,12 @@ void connection_start(struct connection *c, int fd, const struct server_caller *
 	c->caller = *caller;
 	event_assign(&c->io, base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	evtimer_assign(&c->deadline, base, on_deadline, c);
+	/* Most requests are here already, and most of those who flood are gone again: neither needs
+	 * an event.
+	 */
+	on_readable(fd, EV_READ, c);
+	if (c->state != CONNECTION_READING)
+		return;
 	event_add(&c->io, NULL);
 	set_deadline(c);
 }
