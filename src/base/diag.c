@@ -2,6 +2,7 @@
 /* diag.c - gather messages, print them like a compiler does. */
 #include "base/diag.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -76,15 +77,26 @@ const char *text_printable(struct arena *arena, const char *text, size_t n, size
 	return out;
 }
 
+bool diags_full(const struct diags *diags)
+{
+	return diags->bound && diags->n >= diags->bound;
+}
+
+/* NULL: it is hidden. */
 static struct diag *diag_append(struct diags *diags, enum diag_severity severity,
 				struct place place)
 {
-	struct diag *diag = ARENA_APPEND(diags->arena, diags->list, diags->n);
+	struct diag *diag;
 
 	if (severity == DIAG_ERROR)
 		diags->n_errors++;
 	if (severity == DIAG_WARNING)
 		diags->n_warnings++;
+	if (diags_full(diags)) {
+		diags->n_hidden++;
+		return NULL;
+	}
+	diag = ARENA_APPEND(diags->arena, diags->list, diags->n);
 	diag->severity = severity;
 	diag->place = place;
 	if (place.file)
@@ -116,7 +128,8 @@ int diag_add(struct diags *diags, enum diag_severity severity, struct place plac
 	va_list args;
 
 	va_start(args, format);
-	diag->message = format_message(diags->arena, format, args);
+	if (diag)
+		diag->message = format_message(diags->arena, format, args);
 	va_end(args);
 	return severity == DIAG_ERROR ? -EINVAL : 0;
 }
@@ -139,6 +152,8 @@ static void set_excerpt(struct diags *diags, struct diag *diag, const char *text
 		line_end = end;
 	if (line_end > start && line_end[-1] == '\r')
 		line_end--;
+	if (line_end == start)
+		return; /* nothing to show */
 	if (column > (size_t)(line_end - start))
 		column = (size_t)(line_end - start);
 	if (column > EXCERPT_MAX / 2) {
@@ -158,7 +173,7 @@ static void set_excerpt(struct diags *diags, struct diag *diag, const char *text
 	}
 	before = text_printable(diags->arena, start, column, column);
 	after = text_printable(diags->arena, start + column, (size_t)(line_end - start) - column,
-			       EXCERPT_MAX);
+			       EXCERPT_MAX - column);
 	diag->excerpt = arena_printf(diags->arena, "%s%s", before, after);
 	/* The caret counts characters, not bytes. */
 	diag->caret = 1;
@@ -173,9 +188,10 @@ int diag_add_in(struct diags *diags, enum diag_severity severity, struct place p
 	va_list args;
 
 	va_start(args, format);
-	diag->message = format_message(diags->arena, format, args);
+	if (diag)
+		diag->message = format_message(diags->arena, format, args);
 	va_end(args);
-	if (text && place.line)
+	if (diag && text && place.line)
 		set_excerpt(diags, diag, text, length);
 	return severity == DIAG_ERROR ? -EINVAL : 0;
 }
@@ -185,6 +201,13 @@ struct sort_entry {
 	size_t position;
 };
 
+/* What is said about a file as a whole comes first, but for what is said about the other messages.
+ */
+static uint32_t line_of(const struct diag *diag)
+{
+	return !diag->place.line && diag->severity == DIAG_NOTE ? UINT32_MAX : diag->place.line;
+}
+
 static int compare_entries(const void *a, const void *b)
 {
 	const struct sort_entry *x = a, *y = b;
@@ -193,8 +216,8 @@ static int compare_entries(const void *a, const void *b)
 
 	if (r)
 		return r;
-	if (x->diag.place.line != y->diag.place.line)
-		return x->diag.place.line < y->diag.place.line ? -1 : 1;
+	if (line_of(&x->diag) != line_of(&y->diag))
+		return line_of(&x->diag) < line_of(&y->diag) ? -1 : 1;
 	if (x->diag.place.column != y->diag.place.column)
 		return x->diag.place.column < y->diag.place.column ? -1 : 1;
 	return x->position < y->position ? -1 : x->position > y->position;
@@ -233,6 +256,11 @@ void diag_print(const struct diag *diag, FILE *out, bool colour)
 			plain);
 }
 
+static bool same_letter(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 /* Damerau-Levenshtein distance (optimal string alignment): a transposition is one mistake. */
 static size_t edit_distance(const char *a, const char *b)
 {
@@ -245,14 +273,14 @@ static size_t edit_distance(const char *a, const char *b)
 	for (size_t i = 1; i <= n_a; i++) {
 		now[0] = i;
 		for (size_t j = 1; j <= n_b; j++) {
-			size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+			size_t best = last[j - 1] + !same_letter(a[i - 1], b[j - 1]);
 
 			if (last[j] + 1 < best)
 				best = last[j] + 1;
 			if (now[j - 1] + 1 < best)
 				best = now[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    before[j - 2] + 1 < best)
+			if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+			    same_letter(a[i - 2], b[j - 1]) && before[j - 2] + 1 < best)
 				best = before[j - 2] + 1;
 			now[j] = best;
 		}
@@ -267,7 +295,7 @@ static size_t edit_distance(const char *a, const char *b)
 const char *text_suggest(const char *found, const char *const *words, size_t n)
 {
 	const char *best = NULL;
-	size_t length = strlen(found), limit = length < 3 ? 1 : (length + 2) / 3;
+	size_t length = strlen(found), limit = length < 3 ? 1 : length / 3;
 
 	if (length > SUGGEST_MAX)
 		return NULL;

@@ -24,8 +24,10 @@ struct diags {
 	struct arena *arena;
 	struct diag *list;
 	size_t n;
-	size_t n_errors;
+	size_t n_errors; /* counts hidden ones, too */
 	size_t n_warnings;
+	size_t bound; /* further messages are counted but hidden while n is not below it; 0: none */
+	size_t n_hidden;
 };
 
 void diags_init(struct diags *diags);
@@ -41,11 +43,16 @@ __attribute__((unused)) static inline void diags_cleanup(struct diags *diags)
 int diag_add(struct diags *diags, enum diag_severity severity, struct place place,
 	     const char *format, ...) PRINTF(4, 5);
 
+/* Whether the next message would be hidden: nobody need work on its words. */
+bool diags_full(const struct diags *diags);
+
 /* The same with the line of text at place shown below the message. text is the whole file. */
 int diag_add_in(struct diags *diags, enum diag_severity severity, struct place place,
 		const char *text, size_t length, const char *format, ...) PRINTF(6, 7);
 
-/* Messages ordered by file, line and column; those added first come first. */
+/* Messages ordered by file, line and column; those added first come first, notes about a whole file
+ * last.
+ */
 void diags_sort(struct diags *diags);
 
 /* "web.json:5:36: error: ..." with excerpt and caret line. colour: use terminal escapes. */
@@ -57,7 +64,9 @@ const char *diag_severity_name(enum diag_severity severity);
  */
 const char *text_printable(struct arena *arena, const char *text, size_t n, size_t max);
 
-/* The entry of words (n of them) closest to found, within a third of its length; or NULL. */
+/* The entry of words (n of them) closest to found, whose letters' case does not matter, within a
+ * third of its length (and always one mistake); or NULL.
+ */
 const char *text_suggest(const char *found, const char *const *words, size_t n);
 
 #endif

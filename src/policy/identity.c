@@ -36,8 +36,10 @@ struct identity {
 	size_t n_users;
 	struct group_entry *groups; /* sorted by name */
 	size_t n_groups;
-	struct user_entry *asked; /* answers of the name service */
+	struct user_entry *asked; /* answers of the name service, ... */
 	size_t n_asked;
+	uint32_t *asked_slots; /* ... by the hash of their name: index + 1, 0 free */
+	size_t n_slots;
 	struct subuid_range *subuids;
 	size_t n_subuids;
 };
@@ -186,14 +188,42 @@ struct identity *identity_read(struct arena *arena, struct diags *diags)
 
 /* --- the name service ------------------------------------------------------------------------- */
 
+/* The slot of a name, or the free one where it belongs. */
+static uint32_t *find_slot(const struct identity *identity, const char *name)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	size_t i;
+
+	for (const char *p = name; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619u;
+	for (i = hash % identity->n_slots; identity->asked_slots[i];
+	     i = (i + 1) % identity->n_slots)
+		if (strcmp(identity->asked[identity->asked_slots[i] - 1].name, name) == 0)
+			break;
+	return &identity->asked_slots[i];
+}
+
+static void grow_slots(struct identity *identity)
+{
+	identity->n_slots = identity->n_slots ? identity->n_slots * 2 : 64;
+	identity->asked_slots =
+		arena_alloc(identity->arena, identity->n_slots * sizeof(*identity->asked_slots));
+	for (size_t i = 0; i < identity->n_asked; i++)
+		*find_slot(identity, identity->asked[i].name) = (uint32_t)i + 1;
+}
+
 static const struct user_entry *ask_user(struct identity *identity, const char *name)
 {
 	struct user_entry *entry;
 	struct passwd result, *found = NULL;
+	uint32_t *slot;
 
-	for (size_t i = 0; i < identity->n_asked; i++)
-		if (strcmp(identity->asked[i].name, name) == 0)
-			return &identity->asked[i];
+	if (identity->n_asked >= identity->n_slots / 2)
+		grow_slots(identity);
+	slot = find_slot(identity, name);
+	if (*slot)
+		return &identity->asked[*slot - 1];
+	*slot = (uint32_t)identity->n_asked + 1;
 	entry = ARENA_APPEND(identity->arena, identity->asked, identity->n_asked);
 	entry->name = arena_strdup(identity->arena, name);
 	for (size_t n = NSS_BUFFER_FIRST; n <= NSS_BUFFER_MAX; n *= 4) {
