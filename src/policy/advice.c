@@ -99,22 +99,47 @@ static struct kernel_ports read_kernel_ports(struct arena *arena)
 	return ports;
 }
 
+static bool is_reserved(const struct kernel_ports *kernel, struct number_range ports)
+{
+	for (size_t i = 0; i < kernel->n_reserved; i++)
+		if (kernel->reserved[i].first <= ports.first &&
+		    ports.last <= kernel->reserved[i].last)
+			return true;
+	return false;
+}
+
+static void warn_ephemeral(const struct policy *policy, const struct listener *listener,
+			   const struct kernel_ports *kernel, struct number_range ports,
+			   struct diags *diags)
+{
+	bool one = ports.first == ports.last;
+	char text[32];
+
+	if (one)
+		snprintf(text, sizeof(text), "%u", ports.first);
+	else
+		snprintf(text, sizeof(text), "%u-%u", ports.first, ports.last);
+	warn_at(policy, listener->place, diags,
+		"%s %s %s where the kernel picks source ports (%u-%u), so connections of other "
+		"programs may start from there and be judged as %s's; choose another port or add "
+		"%s to sysctl net.ipv4.ip_local_reserved_ports",
+		one ? "port" : "ports", text, one ? "lies" : "lie", kernel->ephemeral.first,
+		kernel->ephemeral.last, policy->service, text);
+}
+
 static void advise_ephemeral(const struct policy *policy, const struct listener *listener,
 			     const struct kernel_ports *kernel, struct diags *diags)
 {
 	for (size_t i = 0; i < listener->n_ports; i++) {
-		const struct number_range *p = &listener->ports[i];
+		struct number_range within = listener->ports[i];
 
-		if (!ranges_overlap(p, 1, &kernel->ephemeral, 1) ||
-		    ranges_overlap(p, 1, kernel->reserved, kernel->n_reserved))
+		if (within.first < kernel->ephemeral.first)
+			within.first = kernel->ephemeral.first;
+		if (within.last > kernel->ephemeral.last)
+			within.last = kernel->ephemeral.last;
+		if (within.first > within.last || is_reserved(kernel, within))
 			continue;
-		warn_at(policy, listener->place, diags,
-			"port %u lies where the kernel picks source ports (%u-%u), so connections "
-			"of other programs may start from it and be judged as %s's; choose another "
-			"port or reserve it: sysctl net.ipv4.ip_local_reserved_ports=%u",
-			p->first < kernel->ephemeral.first ? kernel->ephemeral.first : p->first,
-			kernel->ephemeral.first, kernel->ephemeral.last, policy->service,
-			p->first < kernel->ephemeral.first ? kernel->ephemeral.first : p->first);
+		warn_ephemeral(policy, listener, kernel, within, diags);
 	}
 }
 
@@ -160,18 +185,22 @@ static int compare_declared(const void *a, const void *b)
 
 static void advise_same_port(struct declared *list, size_t n, struct diags *diags)
 {
+	size_t reach = 0; /* the one that ends last */
+
 	if (n)
 		qsort(list, n, sizeof(*list), compare_declared);
 	for (size_t i = 1; i < n; i++) {
-		const struct declared *a = &list[i - 1], *b = &list[i];
+		const struct declared *a = &list[reach], *b = &list[i];
+		bool same = a->protocol == b->protocol;
 
-		if (a->protocol == b->protocol && b->ports.first <= a->ports.last &&
-		    a->service != b->service)
+		if (same && b->ports.first <= a->ports.last && a->service != b->service)
 			warn_at(b->service->policy, b->listener->place, diags,
 				"port %u is also declared by service %s (%s:%u); only one of them "
 				"can listen on an address",
 				b->ports.first, a->service->policy->service,
 				a->service->policy->file, a->listener->place.line);
+		if (!same || b->ports.last > a->ports.last)
+			reach = i;
 	}
 }
 

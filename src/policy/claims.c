@@ -12,6 +12,8 @@
 
 #include "policy/values.h"
 
+enum { SHOWN_MAX = 60 };
+
 /* --- names → uids ----------------------------------------------------------------------------- */
 
 static int complain_at(const struct policy *policy, struct place place, struct diags *diags,
@@ -34,7 +36,7 @@ static void add_subject(struct arena *arena, struct policy *policy, struct numbe
 static const char *unknown_message(struct diags *diags, const char *kind, const char *name,
 				   const char *suggestion)
 {
-	const char *shown = text_printable(diags->arena, name, strlen(name), 60);
+	const char *shown = text_printable(diags->arena, name, strlen(name), SHOWN_MAX);
 
 	if (suggestion)
 		return arena_printf(diags->arena, "unknown %s \"%s\"; did you mean \"%s\"?", kind,
@@ -55,12 +57,15 @@ int claims_find_user(struct user_ref *ref, struct identity *identity)
 	return 0;
 }
 
-int claims_report_unknown(const struct policy *policy, const struct user_ref *ref,
-			  struct identity *identity, struct diags *diags)
+int claims_report_unknown(enum diag_severity severity, const char *text, size_t length,
+			  const struct user_ref *ref, struct identity *identity,
+			  struct diags *diags)
 {
-	return complain_at(policy, ref->place, diags,
-			   unknown_message(diags, "user", ref->name,
-					   identity_suggest_user(identity, ref->name)));
+	const char *suggestion =
+		diags_full(diags) ? NULL : identity_suggest_user(identity, ref->name);
+
+	return diag_add_in(diags, severity, ref->place, text, length, "%s",
+			   unknown_message(diags, "user", ref->name, suggestion));
 }
 
 static int resolve_user(struct policy *policy, const struct claim *claim, struct identity *identity,
@@ -70,7 +75,8 @@ static int resolve_user(struct policy *policy, const struct claim *claim, struct
 
 	if (claims_find_user(&ref, identity) < 0) {
 		if (complain)
-			claims_report_unknown(policy, &ref, identity, diags);
+			claims_report_unknown(DIAG_ERROR, policy->text, policy->text_length, &ref,
+					      identity, diags);
 		return -ENOENT;
 	}
 	if (ref.uid == 0) {
@@ -110,8 +116,8 @@ static int resolve_group(struct policy *policy, const struct claim *claim,
 			add_subject(arena, policy, uid, true, claim->place);
 		else if (complain)
 			return complain_at(policy, claim->place, diags,
-					   "root is a member of the group; uid 0 cannot be "
-					   "governed");
+					   "root is a member of the group, and uid 0 cannot be "
+					   "governed; name the others in \"users\"");
 	}
 	return 0;
 }
@@ -235,7 +241,7 @@ static const char *describe_uids(struct identity *identity, const struct entry *
 		return arena_printf(arena, "the uids %u-%u are", first, last);
 	if (name)
 		return arena_printf(arena, "uid %u (%s) is", first,
-				    text_printable(arena, name, strlen(name), 60));
+				    text_printable(arena, name, strlen(name), SHOWN_MAX));
 	return arena_printf(arena, "uid %u is", first);
 }
 
@@ -247,8 +253,8 @@ static void report_conflict(struct identity *identity, const struct entry *mine,
 
 	if (other->candidate->state == POLICY_GOOD)
 		diag_add_in(diags, DIAG_ERROR, mine->place, policy->text, policy->text_length,
-			    "%s also claimed by %s:%u:%u (service %s); expected one policy for "
-			    "each",
+			    "%s also claimed by %s:%u:%u (service %s); expected each uid in "
+			    "one policy",
 			    what, other->place.file, other->place.line, other->place.column,
 			    other->candidate->policy->service);
 	else

@@ -14,8 +14,10 @@ struct candidate {
 
 /* Fills in ref->uid; -ENOENT. A name of digits that no user has counts as a number. */
 int claims_find_user(struct user_ref *ref, struct identity *identity);
-int claims_report_unknown(const struct policy *policy, const struct user_ref *ref,
-			  struct identity *identity, struct diags *diags);
+/* With the line of the text (of a whole file) that names the user. */
+int claims_report_unknown(enum diag_severity severity, const char *text, size_t length,
+			  const struct user_ref *ref, struct identity *identity,
+			  struct diags *diags);
 
 /* Names → uids. Unknown ones are errors where complain is set, else they are left out. */
 int claims_resolve(struct policy *policy, struct identity *identity, struct arena *arena,

@@ -27,7 +27,8 @@ static int parse_resolver(const char *text, struct arena *arena, struct resolver
 	char *address = arena_strndup(arena, text, zone ? (size_t)(zone - text) : strlen(text));
 
 	if (parse_address(address, &ret_resolver->address) < 0 ||
-	    prefix_is_mapped(&ret_resolver->address))
+	    prefix_is_mapped(&ret_resolver->address) ||
+	    prefix_is_unspecified(&ret_resolver->address))
 		return -EINVAL;
 	ret_resolver->interface = NULL;
 	if (!zone)
@@ -55,7 +56,9 @@ static int parse_resolvers(struct cursor at, void *ret, struct diags *diags)
 		struct resolver resolver = { .place = cursor_place(c) };
 
 		if (!text || parse_resolver(text, cursor_arena(at), &resolver) < 0)
-			r = diag_expected(diags, c, "the address of a name server");
+			r = diag_expected(diags, c,
+					  "the address of a name server, such as \"192.0.2.53\" or "
+					  "\"fe80::1%eth0\" (port 53 goes without saying)");
 		else
 			*ARENA_APPEND(cursor_arena(at), list->resolvers, list->n) = resolver;
 	}
@@ -258,8 +261,9 @@ static int parse_source(const struct source *source, const char *resolv_conf, st
 		config.text = source->text;
 		config.text_length = source->length;
 		r = document_parse(source, arena, &document, diags);
-		if (r == 0)
-			r = keys_parse(&config_keys, document_root(document), &config, diags);
+		if (document &&
+		    keys_parse(&config_keys, document_root(document), &config, diags) < 0)
+			r = -EINVAL;
 		if (r < 0)
 			return r;
 		has_resolvers = keys_find(document_root(document), "resolvers").value != NULL;

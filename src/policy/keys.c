@@ -36,10 +36,13 @@ static const char *suggest_key(const struct key_table *table, const char *found)
 
 static int report_unknown(const struct key_table *table, struct cursor at, struct diags *diags)
 {
-	const char *found = cursor_key(at), *suggestion = suggest_key(table, found);
+	const char *found = cursor_key(at);
+	const char *suggestion = diags_full(diags) ? NULL : suggest_key(table, found);
 	const char *shown = text_printable(diags->arena, found, strlen(found), SHOWN_MAX);
 	char *list = arena_strdup(diags->arena, "");
 
+	if (diags_full(diags))
+		return diag_at_key(diags, at, "%s", shown);
 	if (suggestion)
 		return diag_at_key(diags, at, "unknown key \"%s\" in %s; did you mean \"%s\"?",
 				   shown, table->name, suggestion);
@@ -71,6 +74,8 @@ static int parse_member(const struct key *key, struct cursor at, char *ret, stru
 		memcpy(ret + key->place_offset, &place, sizeof(place));
 	if (key->type->parse)
 		return key->type->parse(at, ret + key->offset, diags);
+	if (!json_is_object(at.value))
+		return diag_expected(diags, at, key->type->expected);
 	return keys_parse(key->type->object, at, ret + key->offset, diags);
 }
 
@@ -80,7 +85,7 @@ int keys_parse(const struct key_table *table, struct cursor at, void *ret, struc
 
 	if (!json_is_object(at.value))
 		return diag_expected(diags, at,
-				     arena_printf(diags->arena, "an object: %s", table->name));
+				     arena_printf(diags->arena, "an object, %s", table->name));
 	for (struct cursor c = cursor_first(at); c.value; c = cursor_next(c)) {
 		const struct key *key = find_key(table, cursor_key(c));
 

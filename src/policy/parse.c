@@ -369,7 +369,7 @@ static int check_file_name(const struct source *source, struct diags *diags)
 				 "._-") != n)
 		return diag_add(diags, DIAG_ERROR, (struct place){ .file = source->path },
 				"expected a file name of at most 64 letters, digits, '.', '_' and "
-				"'-' before .json");
+				"'-' before .json; rename the file");
 	return 0;
 }
 
@@ -447,18 +447,24 @@ static int parse_text(const struct source *source, struct arena *arena, struct p
 	struct salvage salvage = { policy, arena };
 	struct cursor root;
 	int r = document_parse(source, arena, &document, diags);
+	bool has_duplicates = r < 0;
 
-	if (r < 0) {
-		source_salvage(source, claim_keys, ARRAY_SIZE(claim_keys), salvage_claim, &salvage);
-		return r;
+	if (document) {
+		root = document_root(document);
+		policy->place = cursor_place(root);
+		if (keys_parse(&policy_keys, root, policy, diags) < 0)
+			r = -EINVAL;
+		if (json_is_object(root.value) && !mentions_claim(root))
+			r = diag_at(diags, root,
+				    "the policy governs nobody; expected one of the keys \"user\", "
+				    "\"users\", \"group\" or \"uids\"");
+		if (!has_duplicates)
+			return r;
 	}
-	root = document_root(document);
-	policy->place = cursor_place(root);
-	r = keys_parse(&policy_keys, root, policy, diags);
-	if (json_is_object(root.value) && !mentions_claim(root))
-		r = diag_at(diags, root,
-			    "the policy governs nobody; expected one of the keys \"user\", "
-			    "\"users\", \"group\" or \"uids\"");
+	/* whoever is named anywhere in it, by the first of two keys, too */
+	policy->claims = NULL;
+	policy->n_claims = 0;
+	source_salvage(source, claim_keys, ARRAY_SIZE(claim_keys), salvage_claim, &salvage);
 	return r;
 }
 
@@ -474,11 +480,11 @@ int policy_parse(const struct source *source, struct arena *arena, struct policy
 		.dns = true,
 		.proxy = true,
 	};
-	int r = check_file_name(source, diags);
+	int r_name = check_file_name(source, diags), r = r_name;
 
 	if (parse_text(source, arena, &policy, diags) < 0)
 		r = -EINVAL;
-	if (default_service(&policy, diags) < 0)
+	if (r_name == 0 && default_service(&policy, diags) < 0)
 		r = -EINVAL;
 	if (policy.service)
 		policy.service = arena_strdup(arena, policy.service);

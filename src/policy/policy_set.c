@@ -32,7 +32,7 @@ struct path_list {
 	size_t n;
 };
 
-static int compare_paths(const void *a, const void *b)
+static int compare_texts(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -89,7 +89,7 @@ static int list_folder(const char *path, uid_t owner, struct arena *arena, struc
 		diag_add(diags, DIAG_ERROR, (struct place){ .file = path },
 			 "cannot read the folder of policies: %s", strerror(-r));
 	if (list->n > before)
-		qsort(list->paths + before, list->n - before, sizeof(*list->paths), compare_paths);
+		qsort(list->paths + before, list->n - before, sizeof(*list->paths), compare_texts);
 	return r;
 }
 
@@ -186,7 +186,9 @@ static int resolve_from(struct policy *policy, struct identity *identity, bool c
 			if (claims_find_user(ref, identity) == 0)
 				listener->from[kept++] = *ref;
 			else if (complain)
-				r = claims_report_unknown(policy, ref, identity, diags);
+				r = claims_report_unknown(DIAG_ERROR, policy->text,
+							  policy->text_length, ref, identity,
+							  diags);
 		}
 		listener->n_from = kept;
 	}
@@ -260,16 +262,19 @@ static void demote(struct candidate *candidate, void *data)
 	refuse(reader, candidate);
 }
 
-/* Says no more than a bounded number of things about one file. */
-static void bound_messages(struct diags *diags, size_t before, const char *path)
+/* Says no more than a bounded number of things about one file, until release_messages(). */
+static void bound_messages(struct diags *diags)
 {
-	size_t n = diags->n - before;
+	diags->bound = diags->n + MISTAKES_PER_FILE_MAX;
+	diags->n_hidden = 0;
+}
 
-	if (n <= MISTAKES_PER_FILE_MAX)
-		return;
-	diags->n = before + MISTAKES_PER_FILE_MAX;
-	diag_add(diags, DIAG_NOTE, (struct place){ .file = path },
-		 "%zu more messages about this file are not shown", n - MISTAKES_PER_FILE_MAX);
+static void release_messages(struct diags *diags, const char *path)
+{
+	diags->bound = 0;
+	if (diags->n_hidden)
+		diag_add(diags, DIAG_NOTE, (struct place){ .file = path },
+			 "%zu more messages about this file are not shown", diags->n_hidden);
 }
 
 /* Fills in what can be known of a file; -errno where it has a mistake. */
@@ -302,15 +307,18 @@ static void read_file(struct reader *reader, const char *path)
 	struct candidate candidate = { .policy = policy, .state = POLICY_GOOD };
 	size_t before = reader->diags->n;
 	struct stat st;
-	int r = read_policy(reader, path, policy);
+	int r;
 
+	bound_messages(reader->diags);
+	r = read_policy(reader, path, policy);
 	/* Removed between the listing and now: as if it had never been listed. */
 	if (r == -ENOENT && lstat(path, &st) < 0 && errno == ENOENT) {
 		reader->diags->n = before;
 		reader->diags->n_errors--;
+		reader->diags->bound = 0;
 		return;
 	}
-	bound_messages(reader->diags, before, path);
+	release_messages(reader->diags, path);
 	candidate.last_good = find_last_good(reader, policy->file, policy->service);
 	if (r < 0)
 		demote(&candidate, reader);
@@ -319,15 +327,40 @@ static void read_file(struct reader *reader, const char *path)
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* A file whose name is no service's name has none; rules need one all the same. */
-static void name_unnamed(struct reader *reader)
+/* The names of the services that have a policy to live by, sorted. */
+static const char **list_names(const struct reader *reader, size_t *ret_n)
 {
-	unsigned number = 0;
+	const char **names = NULL;
+	size_t n = 0;
 
 	for (size_t i = 0; i < reader->n; i++)
-		if (!reader->candidates[i].policy->service)
-			reader->candidates[i].policy->service =
-				arena_printf(reader->arena, "unnamed_policy_file_%u", ++number);
+		if (reader->candidates[i].state != POLICY_REFUSED)
+			*ARENA_APPEND(reader->arena, names, n) =
+				reader->candidates[i].policy->service;
+	if (n)
+		qsort(names, n, sizeof(*names), compare_texts);
+	*ret_n = n;
+	return names;
+}
+
+/* A file whose name is no service's name has none; rules need one all the same. Nor may a file with
+ * mistakes cost another service its policy by being named like it.
+ */
+static void name_unnamed(struct reader *reader)
+{
+	size_t n;
+	const char **names = list_names(reader, &n);
+	unsigned number = 0;
+
+	for (size_t i = 0; i < reader->n; i++) {
+		struct candidate *c = &reader->candidates[i];
+		const char *name = c->policy->service;
+
+		while (c->state == POLICY_REFUSED &&
+		       (!name || (n && bsearch(&name, names, n, sizeof(*names), compare_texts))))
+			name = arena_printf(reader->arena, "unnamed_policy_file_%u", ++number);
+		c->policy->service = name;
+	}
 }
 
 static int compare_candidates(const void *a, const void *b)
@@ -363,6 +396,8 @@ static void merge_same_names(struct reader *reader)
 			reader->candidates[kept++] = *next;
 			continue;
 		}
+		if (strcmp(first->policy->path, next->policy->path) == 0)
+			continue; /* named twice on the command line */
 		report_same_name(first->policy, next->policy, reader->diags);
 		report_same_name(next->policy, first->policy, reader->diags);
 		demote(first, reader);
@@ -452,8 +487,8 @@ static void resolve_admins(struct config *config, struct identity *identity, str
 		if (claims_find_user(ref, identity) == 0)
 			config->admins[kept++] = *ref;
 		else
-			diag_add_in(diags, DIAG_WARNING, ref->place, config->text,
-				    config->text_length, "unknown user; the entry has no effect");
+			claims_report_unknown(DIAG_WARNING, config->text, config->text_length, ref,
+					      identity, diags);
 	}
 	config->n_admins = kept;
 }
@@ -468,16 +503,19 @@ int policy_set_read(const struct policy_set_options *options, struct arena *aren
 			    &set.config, diags);
 	int r_list = list_paths(options, arena, &list, diags);
 
-	if (r < 0 || r_list < 0)
+	if (r_list < 0)
 		return r < 0 ? r : r_list;
 	reader.identity = identity_read(arena, diags);
-	resolve_admins(&set.config, reader.identity, diags);
+	if (r == 0)
+		resolve_admins(&set.config, reader.identity, diags);
 	index_last_good(&reader, options->last_good);
 	for (size_t i = 0; i < list.n; i++)
 		read_file(&reader, list.paths[i]);
 	name_unnamed(&reader);
 	merge_same_names(&reader);
 	claims_settle(reader.candidates, reader.n, reader.identity, arena, demote, &reader, diags);
+	if (r < 0)
+		return r; /* but the mistakes of the policies have been told as well */
 	finish_set(&reader, &set);
 	*ret_set = set;
 	return 0;

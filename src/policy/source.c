@@ -7,13 +7,18 @@
  */
 #include "policy/source.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { FOUND_MAX = 60, DUPLICATES_MAX = 20 };
+enum {
+	FOUND_MAX = 60,
+	DUPLICATES_MAX = 20,
+	SALVAGE_MAX = 1000, /* members of one name */
+};
 
 struct node {
 	const json_t *value;
@@ -22,6 +27,7 @@ struct node {
 	uint32_t key_start;
 	uint32_t end;	 /* index of the first node behind this one and all below it */
 	uint32_t parent; /* index; the root is its own */
+	bool is_hidden;	 /* by another member with the same key */
 };
 
 struct document {
@@ -81,7 +87,9 @@ int source_read(const char *path, uid_t owner, size_t max, struct arena *arena,
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		r = -errno;
-		diag_add(diags, DIAG_ERROR, place, "cannot read the file: %s", strerror(-r));
+		diag_add(diags, DIAG_ERROR, place, "cannot read the file: %s",
+			 r == -ENOENT && lstat(path, &st) == 0 ? "a symbolic link to nothing" :
+								 strerror(-r));
 		return r;
 	}
 	r = check_file(&st, owner, max, place, diags);
@@ -181,25 +189,42 @@ static const char *read_key(struct walk *w)
 	return key;
 }
 
-static void report_duplicate(struct walk *w, uint32_t parent, uint32_t node)
+static void report_duplicate(struct walk *w, const struct node *first, const struct node *again)
 {
-	struct node *nodes = w->document->nodes;
-
-	for (uint32_t i = parent + 1; i < node; i = nodes[i].end) {
-		struct place first, again;
-
-		if (strcmp(nodes[i].key, nodes[node].key) != 0)
-			continue;
-		if (w->n_duplicates++ >= DUPLICATES_MAX)
-			return;
-		first = offset_place(w->document, nodes[i].key_start);
-		again = offset_place(w->document, nodes[node].key_start);
-		diag_add_in(w->diags, DIAG_ERROR, again, w->text, w->document->source.length,
-			    "duplicate key \"%s\": it already stands on line %u; expected it once",
-			    text_printable(w->diags->arena, nodes[i].key, strlen(nodes[i].key),
-					   FOUND_MAX),
-			    first.line);
+	if (w->n_duplicates++ >= DUPLICATES_MAX)
 		return;
+	diag_add_in(w->diags, DIAG_ERROR, offset_place(w->document, again->key_start), w->text,
+		    w->document->source.length,
+		    "duplicate key \"%s\": it already stands on line %u; expected it once",
+		    text_printable(w->diags->arena, again->key, strlen(again->key), FOUND_MAX),
+		    offset_place(w->document, first->key_start).line);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct node *x = *(struct node *const *)a, *y = *(struct node *const *)b;
+	int r = strcmp(x->key, y->key);
+
+	return r ? r : x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Of several members with one key, jansson keeps the last, and so do cursors. */
+static void find_duplicates(struct walk *w, uint32_t self)
+{
+	AUTO(arena) struct arena *scratch = arena_new();
+	struct node *nodes = w->document->nodes, **members = NULL, *first = NULL;
+	size_t n = 0;
+
+	for (uint32_t i = self + 1; i < w->document->n_nodes; i = nodes[i].end)
+		*ARENA_APPEND(scratch, members, n) = &nodes[i];
+	qsort(members, n, sizeof(struct node *), compare_keys);
+	for (size_t i = 0; i < n; i++) {
+		if (!first || strcmp(first->key, members[i]->key) != 0) {
+			first = members[i];
+			continue;
+		}
+		members[i - 1]->is_hidden = true;
+		report_duplicate(w, first, members[i]);
 	}
 }
 
@@ -223,10 +248,8 @@ static void walk_members(struct walk *w, const json_t *value, uint32_t self)
 			w->at++;
 	}
 	w->at++;
-	if (n == json_object_size(value))
-		return;
-	for (uint32_t i = self + 1; i < w->document->n_nodes; i = w->document->nodes[i].end)
-		report_duplicate(w, self, i);
+	if (n != json_object_size(value))
+		find_duplicates(w, self);
 }
 
 static void walk_elements(struct walk *w, const json_t *value, uint32_t self)
@@ -251,7 +274,7 @@ static void walk_value(struct walk *w, const json_t *value, uint32_t parent, con
 	struct node *node = ARENA_APPEND(document->scratch, document->nodes, document->n_nodes);
 
 	skip_space(w);
-	*node = (struct node){ value, key, w->at, key_start, 0, parent };
+	*node = (struct node){ value, key, w->at, key_start, 0, parent, false };
 	switch (w->text[w->at]) {
 	case '{':
 		walk_members(w, value, self);
@@ -271,49 +294,85 @@ static void walk_value(struct walk *w, const json_t *value, uint32_t parent, con
 
 /* --- syntax errors ---------------------------------------------------------------------------- */
 
-/* What a person probably did, judged by the character that jansson stumbled over. */
-static const char *syntax_hint(const char *text, size_t offset)
+static bool is_white(char c)
 {
-	size_t before = offset;
+	return c && strchr(" \t\r\n", c);
+}
 
-	while (before && strchr(" \t\r\n", text[before - 1]))
+/* What a person probably did, judged by the character that jansson stumbled over. */
+static const char *syntax_hint(const char *text, size_t offset, bool key)
+{
+	static const char *const curly[] = { "\u201c", "\u201d", "\u2018", "\u2019" };
+	size_t before = offset;
+	char found = text[offset];
+
+	while (before && is_white(text[before - 1]))
 		before--;
-	if (text[offset] == '/' || text[offset] == '#')
+	if (found == '/' || found == '#')
 		return "; JSON has no comments, use the key \"comment\"";
-	if (text[offset] == '\'')
+	if (found == '\'')
 		return "; strings are written in double quotes";
-	if (before && text[before - 1] == ',' && (text[offset] == '}' || text[offset] == ']'))
+	for (size_t i = 0; i < ARRAY_SIZE(curly); i++)
+		if (strncmp(text + offset, curly[i], strlen(curly[i])) == 0)
+			return "; strings are written in straight double quotes";
+	if (before && text[before - 1] == ',' && (found == '}' || found == ']'))
 		return "; remove the comma before it";
 	if (before && strchr("\"}]0123456789el", text[before - 1]) &&
-	    (text[offset] == '"' || text[offset] == '{' || text[offset] == '['))
+	    (found == '"' || found == '{' || found == '['))
 		return "; a comma or a colon is missing before it";
+	if (key && isalpha((unsigned char)found))
+		return "; keys are written in double quotes";
+	if (isalpha((unsigned char)found) && before == offset - 1)
+		return "; words other than true, false and null are written in double quotes";
 	return "";
+}
+
+/* Where the mistake is: jansson counts to the end of what it read. */
+static size_t syntax_offset(const struct source *source, const json_error_t *error)
+{
+	const char *text = source->text, *near = strstr(error->text, " near '");
+	size_t offset = (size_t)error->position, token;
+
+	if (offset > source->length)
+		offset = source->length;
+	if (near) { /* it quotes the token */
+		token = strlen(near + strlen(" near '")) - 1;
+		offset -= token <= offset ? token : 0;
+	} else if (strncmp(error->text, "too big", 7) == 0) {
+		while (offset &&
+		       (isdigit((unsigned char)text[offset - 1]) || text[offset - 1] == '-'))
+			offset--;
+	} else if (strstr(error->text, "end of file")) {
+		while (offset && is_white(text[offset - 1]))
+			offset--;
+	}
+	return offset;
 }
 
 static int report_syntax(struct document *document, const json_error_t *error, struct diags *diags)
 {
-	const char *text = document->source.text, *near = strstr(error->text, " near '");
-	size_t length = document->source.length, offset = (size_t)error->position;
-	const char *message;
+	const struct source *source = &document->source;
+	size_t offset = syntax_offset(source, error), length = source->length;
+	const char *message, *hint = "";
 
-	/* jansson counts to the end of the token that it quotes */
-	if (near) {
-		size_t token = strlen(near + strlen(" near '")) - 1;
-
-		if (token <= offset)
-			offset -= token;
-	}
-	if (offset > length)
-		offset = length;
-	message = text_printable(diags->arena, error->text, strlen(error->text), 200);
-	if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+	if (length >= 3 && memcmp(source->text, "\xef\xbb\xbf", 3) == 0) {
 		message = "the file starts with a byte order mark; expected UTF-8 without one";
-	else if (memchr(text, '\0', length))
+	} else if (memchr(source->text, '\0', length)) {
 		message = "the file holds a NUL byte; expected UTF-8 text";
-	else if (length == 0)
-		message = "the file is empty; expected a JSON object";
-	return diag_add_in(diags, DIAG_ERROR, offset_place(document, (uint32_t)offset), text,
-			   length, "not valid JSON: %s%s", message, syntax_hint(text, offset));
+	} else if (strspn(source->text, " \t\r\n") == length) {
+		return diag_add(diags, DIAG_ERROR, (struct place){ .file = source->path },
+				"the file is empty; expected a JSON object");
+	} else if (strstr(error->text, "JSON_ALLOW_NUL")) {
+		message = "a string holds \\u0000; expected text";
+	} else {
+		message = text_printable(diags->arena, error->text, strlen(error->text), 200);
+		if (strncmp(error->text, "end of file", 11) != 0 ||
+		    strchr("/#", source->text[offset]))
+			hint = syntax_hint(source->text, offset,
+					   strncmp(error->text, "string or", 9) == 0);
+	}
+	return diag_add_in(diags, DIAG_ERROR, offset_place(document, (uint32_t)offset),
+			   source->text, length, "not valid JSON: %s%s", message, hint);
 }
 
 int document_parse(const struct source *source, struct arena *arena, struct document **ret_document,
@@ -338,10 +397,8 @@ int document_parse(const struct source *source, struct arena *arena, struct docu
 	if (!document->root)
 		return report_syntax(document, &error, diags);
 	walk_value(&walk, document->root, 0, NULL, 0);
-	if (walk.n_duplicates)
-		return -EINVAL;
 	*ret_document = TAKE(document);
-	return 0;
+	return walk.n_duplicates ? -EINVAL : 0;
 }
 
 void document_free(struct document *document)
@@ -385,11 +442,22 @@ const char *cursor_key(struct cursor at)
 	return at.document->nodes[at.node].key;
 }
 
+/* The node, or the next one beside it, that is not hidden. */
+static struct cursor cursor_seen(const struct document *document, uint32_t node)
+{
+	const struct node *nodes = document->nodes;
+	uint32_t end = nodes[nodes[node].parent].end;
+
+	while (node < end && nodes[node].is_hidden)
+		node = nodes[node].end;
+	return node < end ? cursor_at(document, node) : (struct cursor){ 0 };
+}
+
 struct cursor cursor_first(struct cursor at)
 {
 	if (at.document->nodes[at.node].end == at.node + 1)
 		return (struct cursor){ 0 };
-	return cursor_at(at.document, at.node + 1);
+	return cursor_seen(at.document, at.node + 1);
 }
 
 struct cursor cursor_next(struct cursor at)
@@ -399,7 +467,7 @@ struct cursor cursor_next(struct cursor at)
 
 	if (next >= nodes[nodes[at.node].parent].end)
 		return (struct cursor){ 0 };
-	return cursor_at(at.document, next);
+	return cursor_seen(at.document, next);
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -415,8 +483,13 @@ static const char *format_va(struct arena *arena, const char *format, va_list ar
 
 int diag_expected(struct diags *diags, struct cursor at, const char *expected)
 {
-	AUTO(mem) char *found = json_dumps(at.value, JSON_ENCODE_ANY | JSON_COMPACT);
-	const char *what = found ? found : "something too deep to show";
+	AUTO(mem) char *found = NULL;
+	const char *what;
+
+	if (diags_full(diags))
+		return diag_add(diags, DIAG_ERROR, cursor_place(at), "%s", expected);
+	found = json_dumps(at.value, JSON_ENCODE_ANY | JSON_COMPACT);
+	what = found ? found : "something too deep to show";
 
 	return diag_at(diags, at, "expected %s, got %s", expected,
 		       text_printable(diags->arena, what, strlen(what), FOUND_MAX));
@@ -448,37 +521,64 @@ int diag_at_key(struct diags *diags, struct cursor at, const char *format, ...)
 
 /* --- salvage ---------------------------------------------------------------------------------- */
 
+struct salvage {
+	const struct source *source;
+	struct place place; /* of the byte at `counted` */
+	const char *counted;
+	void (*found)(void *data, size_t key, const json_t *value, struct place place);
+	void *data;
+};
+
+/* Offsets only ever grow, so the text is counted once. */
+static struct place salvage_place(struct salvage *s, const char *at)
+{
+	for (; s->counted < at; s->counted++) {
+		s->place.column++;
+		if (*s->counted == '\n') {
+			s->place.line++;
+			s->place.column = 1;
+		}
+	}
+	return s->place;
+}
+
+static void salvage_key(struct salvage *s, size_t key, const char *quoted)
+{
+	const char *p = s->source->text, *end = s->source->text + s->source->length;
+
+	s->place = (struct place){ s->source->path, 1, 1 };
+	s->counted = p;
+	for (unsigned tries = 0; tries < SALVAGE_MAX; tries++) {
+		json_t *value;
+
+		p = memmem(p, (size_t)(end - p), quoted, strlen(quoted));
+		if (!p)
+			return;
+		p += strlen(quoted);
+		p += strspn(p, " \t\r\n");
+		if (*p != ':')
+			continue;
+		p++;
+		p += strspn(p, " \t\r\n");
+		value = json_loadb(p, (size_t)(end - p), JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK,
+				   NULL);
+		if (value)
+			s->found(s->data, key, value, salvage_place(s, p));
+		json_decref(value);
+	}
+}
+
 void source_salvage(const struct source *source, const char *const *keys, size_t n_keys,
 		    void (*found)(void *data, size_t key, const json_t *value, struct place place),
 		    void *data)
 {
+	struct salvage s = { .source = source, .found = found, .data = data };
+
 	for (size_t key = 0; key < n_keys; key++) {
 		AUTO(mem) char *quoted = NULL;
-		const char *p = source->text, *end = source->text + source->length;
 
 		if (asprintf(&quoted, "\"%s\"", keys[key]) < 0)
 			abort();
-		while ((p = memmem(p, (size_t)(end - p), quoted, strlen(quoted)))) {
-			struct place place = { source->path, 1, 1 };
-			json_t *value;
-
-			for (const char *q = source->text; q < p; q++) {
-				place.column++;
-				if (*q == '\n') {
-					place.line++;
-					place.column = 1;
-				}
-			}
-			p += strlen(quoted);
-			p += strspn(p, " \t\r\n");
-			if (*p != ':')
-				continue;
-			p++;
-			value = json_loadb(p, (size_t)(end - p),
-					   JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
-			if (value)
-				found(data, key, value, place);
-			json_decref(value);
-		}
+		salvage_key(&s, key, quoted);
 	}
 }

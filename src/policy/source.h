@@ -33,8 +33,9 @@ struct cursor {
 	uint32_t node;
 };
 
-/* Parses the text, reporting syntax errors and duplicate keys (-EINVAL). `arena` is for what
- * parsers keep; the document itself is freed by document_free().
+/* Parses the text, reporting syntax errors and duplicate keys (-EINVAL). Of text with duplicate
+ * keys there is a document all the same, in which the last one counts, so that other mistakes can
+ * be found. `arena` is for what parsers keep; the document itself is freed by document_free().
  */
 int document_parse(const struct source *source, struct arena *arena, struct document **ret_document,
 		   struct diags *diags);

@@ -407,6 +407,12 @@ int parse_account(struct cursor at, const char *expected, const char **ret_name,
 		*ret_name = arena_strdup(cursor_arena(at), name);
 		return 0;
 	}
+	if (name && *name)
+		return diag_expected(diags, at,
+				     arena_printf(diags->arena,
+						  "%s (a name has at most 32 bytes, no white "
+						  "space and none of : , /)",
+						  expected));
 	if (!json_is_integer(at.value) || n < 0 || n > UID_LAST)
 		return diag_expected(diags, at, expected);
 	*ret_name = NULL;
