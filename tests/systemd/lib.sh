@@ -16,6 +16,12 @@
 set -u
 : "${srcdir:?}" "${builddir:?}"
 
+# What a test may change before machine_boot: variables of "make install" (by default the units go
+# where a package has them, wherever --prefix points), and what is done before the boot.
+machine_install=(systemdsystemunitdir=/usr/lib/systemd/system sysusersdir=/usr/lib/sysusers.d
+	tmpfilesdir=/usr/lib/tmpfiles.d)
+machine_prepare=(--prepare systemd-sysusers --prepare 'systemctl --quiet enable uidwalld.service')
+
 n_tests=0
 n_failed=0
 
@@ -88,12 +94,8 @@ machine_boot() {
 	trap "rm -rf '$scratch'" EXIT
 	trap 'exit 99' HUP INT TERM
 
-	# What an ordinary installation leaves, wherever --prefix points; only the units' folders are
-	# where systemd looks for them.
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$builddir" install-exec install-data \
-		DESTDIR="$scratch/root" systemdsystemunitdir=/usr/lib/systemd/system \
-		sysusersdir=/usr/lib/sysusers.d tmpfilesdir=/usr/lib/tmpfiles.d \
-		>"$scratch/log" 2>&1 || {
+		DESTDIR="$scratch/root" "${machine_install[@]}" >"$scratch/log" 2>&1 || {
 		cat "$scratch/log"
 		exit 99
 	}
@@ -118,9 +120,8 @@ machine_boot() {
 		--copy "$builddir/tests/tools/attempt:/usr/local/bin/" \
 		--copy "$builddir/tests/tools/sink:/usr/local/bin/" \
 		--setenv srcdir=/nonexistent --setenv builddir=/nonexistent \
-		--prepare 'useradd --uid 2003 blog && useradd --uid 2050 stranger && systemd-sysusers' \
-		--prepare 'systemctl --quiet enable uidwalld.service' \
-		"$@" -- bash "/usr/local/lib/uidwall-tests/${script##*/}" </dev/null
+		--prepare 'useradd --uid 2003 blog && useradd --uid 2050 stranger' \
+		"${machine_prepare[@]}" "$@" -- bash "/usr/local/lib/uidwall-tests/${script##*/}" </dev/null
 	exit
 }
 
