@@ -5,7 +5,7 @@
  * on the control socket; then the wall goes up, even where the socket cannot be made; only then
  * does the service manager hear that we are ready, and let the network come up.
  *
- * A start that fails ends in a failed unit (docs/decisions/failed-start.md). In peace nothing wakes
+ * A start that fails ends in a failed unit (docs/decisions/start.md). In peace nothing wakes
  * the process but the service manager's watchdog, if there is one: libevent sleeps without a
  * time-out when no timer is set.
  */
