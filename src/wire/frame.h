@@ -13,7 +13,7 @@
 
 enum {
 	FRAME_HEADER = 4,
-	FRAME_REQUEST_MAX = 64 * 1024,	      /* bytes a client may ask with */
+	FRAME_REQUEST_MAX = 64 * 1024,	     /* bytes a client may ask with */
 	FRAME_ANSWER_MAX = 64 * 1024 * 1024, /* bytes a client takes as an answer */
 };
 
