@@ -130,10 +130,12 @@ size_t arena_bytes(const struct arena *arena)
 	return arena->bytes;
 }
 
-/* The capacity of an array of n elements: n = 0 none, else the next power of two from 4 on. */
+/* The capacity of an array of n elements is the next power of two: many lists in policies have
+ * one entry.
+ */
 static bool is_full(size_t n)
 {
-	return n == 0 || (n >= 4 && (n & (n - 1)) == 0);
+	return (n & (n - 1)) == 0;
 }
 
 void *arena_grow(struct arena *arena, void *array, size_t *n, size_t element_size)
@@ -142,7 +144,7 @@ void *arena_grow(struct arena *arena, void *array, size_t *n, size_t element_siz
 
 	memcpy(&old, array, sizeof(old));
 	if (is_full(*n)) {
-		size_t capacity = *n ? *n * 2 : 4;
+		size_t capacity = *n ? *n * 2 : 1;
 		char *grown;
 
 		if (capacity > SIZE_MAX / 2 / element_size)

@@ -156,23 +156,75 @@ static struct ir_stmt *add_stmt(struct build *b, enum ir_stmt_kind kind)
 	return stmt;
 }
 
-static struct ir_stmt *add_match_stmt(struct build *b, enum ir_field field, enum ir_op op)
+static size_t hash_value(const uint8_t value[IR_VALUE_MAX])
 {
+	uint64_t halves[2];
+
+	static_assert(sizeof(halves) == IR_VALUE_MAX, "a value is two halves");
+	memcpy(halves, value, sizeof(halves));
+	return (halves[0] * 0x9e3779b97f4a7c15u ^ halves[1] * 0xc2b2ae3d27d4eb4fu) >> 20;
+}
+
+/* The slot of a value, or the empty one where it belongs. */
+static const uint8_t **find_value(const struct build *b, const uint8_t value[IR_VALUE_MAX])
+{
+	size_t i = hash_value(value) & (b->values_size - 1);
+
+	while (b->values[i] && memcmp(b->values[i], value, IR_VALUE_MAX) != 0)
+		i = (i + 1) & (b->values_size - 1);
+	return &b->values[i];
+}
+
+static void grow_values(struct build *b)
+{
+	const uint8_t **old = b->values;
+	size_t n = b->values_size;
+
+	b->values_size = n ? n * 2 : 256;
+	b->values = arena_alloc(b->scratch, b->values_size * sizeof(uint8_t *));
+	for (size_t i = 0; i < n; i++)
+		if (old[i])
+			*find_value(b, old[i]) = old[i];
+}
+
+static const uint8_t *share_value(struct build *b, const uint8_t value[IR_VALUE_MAX])
+{
+	const uint8_t **slot;
+
+	if (b->n_values * 2 >= b->values_size)
+		grow_values(b);
+	slot = find_value(b, value);
+	if (!*slot) {
+		uint8_t *copy = arena_alloc(b->arena, IR_VALUE_MAX);
+
+		memcpy(copy, value, IR_VALUE_MAX);
+		*slot = copy;
+		b->n_values++;
+	}
+	return *slot;
+}
+
+static struct ir_stmt *add_match_bytes(struct build *b, enum ir_field field, enum ir_op op,
+				       const void *value, size_t length)
+{
+	uint8_t padded[IR_VALUE_MAX] = { 0 };
 	struct ir_stmt *stmt = add_stmt(b, IR_STMT_MATCH);
 
+	memcpy(padded, value, length);
 	stmt->field = (uint8_t)field;
 	stmt->op = (uint8_t)op;
+	stmt->value = share_value(b, padded);
 	return stmt;
 }
 
 void add_match(struct build *b, enum ir_field field, enum ir_op op, const void *value)
 {
-	memcpy(add_match_stmt(b, field, op)->value, value, ir_fields[field].length);
+	add_match_bytes(b, field, op, value, ir_fields[field].length);
 }
 
 void add_match_byte(struct build *b, enum ir_field field, enum ir_op op, uint8_t value)
 {
-	add_match_stmt(b, field, op)->value[0] = value;
+	add_match_bytes(b, field, op, &value, sizeof(value));
 }
 
 void add_match_number(struct build *b, enum ir_field field, enum ir_op op, uint32_t value)
@@ -185,40 +237,34 @@ void add_match_number(struct build *b, enum ir_field field, enum ir_op op, uint3
 void add_match_masked(struct build *b, enum ir_field field, enum ir_op op, uint8_t mask,
 		      uint8_t value)
 {
-	struct ir_stmt *stmt = add_match_stmt(b, field, op);
-
-	stmt->mask = mask;
-	stmt->value[0] = value;
+	add_match_bytes(b, field, op, &value, sizeof(value))->mask = mask;
 }
 
 void add_match_interface(struct build *b, const char *interface)
 {
-	struct ir_stmt *stmt = add_match_stmt(b, IR_OIFNAME, IR_EQ);
-
-	strncpy((char *)stmt->value, interface, sizeof(stmt->value) - 1);
+	add_match_bytes(b, IR_OIFNAME, IR_EQ, interface, strlen(interface));
 }
 
 void add_match_ports(struct build *b, enum ir_field field, struct number_range ports)
 {
-	struct ir_stmt *stmt =
-		add_match_stmt(b, field, ports.first == ports.last ? IR_EQ : IR_RANGE);
 	uint16_t values[2] = { htons((uint16_t)ports.first), htons((uint16_t)ports.last) };
 
-	memcpy(stmt->value, values, stmt->op == IR_EQ ? sizeof(values[0]) : sizeof(values));
+	if (ports.first == ports.last)
+		add_match_bytes(b, field, IR_EQ, values, sizeof(values[0]));
+	else
+		add_match_bytes(b, field, IR_RANGE, values, sizeof(values));
 }
 
 void add_match_address(struct build *b, const struct prefix *address)
 {
 	bool v4 = address->family == ADDR_V4;
-	struct ir_stmt *stmt;
 
 	add_match_byte(b, IR_NFPROTO, IR_EQ, v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
 	if (address->length == 0)
 		return;
-	stmt = add_match_stmt(b, v4 ? IR_IP_DADDR : IR_IP6_DADDR,
-			      prefix_is_host(address) ? IR_EQ : IR_PREFIX);
-	stmt->prefix_length = address->length;
-	memcpy(stmt->value, address->bytes, v4 ? 4 : 16);
+	add_match_bytes(b, v4 ? IR_IP_DADDR : IR_IP6_DADDR,
+			prefix_is_host(address) ? IR_EQ : IR_PREFIX, address->bytes, v4 ? 4 : 16)
+		->prefix_length = address->length;
 }
 
 void add_match_until(struct build *b, int64_t until)
@@ -275,9 +321,10 @@ static void *copy(struct arena *arena, const void *from, size_t n, size_t size)
 	return to;
 }
 
-void build_finish(const struct build *b, struct arena *arena, struct ir_ruleset *ret_ruleset)
+void build_finish(const struct build *b, struct ir_ruleset *ret_ruleset)
 {
 	const struct ir_ruleset *r = &b->ruleset;
+	struct arena *arena = b->arena;
 
 	*ret_ruleset = *r;
 	ret_ruleset->counters = copy(arena, r->counters, r->n_counters, sizeof(*r->counters));

@@ -10,8 +10,11 @@
 #include "policy/policy.h"
 
 struct build {
-	struct arena *scratch;
-	struct ir_ruleset ruleset; /* in scratch until build_finish() */
+	struct arena *arena;   /* where the ruleset will live */
+	struct arena *scratch; /* where it grows */
+	struct ir_ruleset ruleset;
+	const uint8_t **values; /* hash table of the operands of matches: many rules, few values */
+	size_t n_values, values_size;
 };
 
 /* Names, at most IR_NAME_MAX with the NUL; in the arena. */
@@ -45,7 +48,7 @@ void add_count(struct build *b, uint32_t counter);
 void add_reject(struct build *b, enum ir_reject reject);
 void add_verdict(struct build *b, enum ir_verdict verdict, uint32_t chain);
 
-/* Copies the ruleset, without the slack of growing, into the arena. */
-void build_finish(const struct build *b, struct arena *arena, struct ir_ruleset *ret_ruleset);
+/* Copies the ruleset, without the slack of growing, into its arena. */
+void build_finish(const struct build *b, struct ir_ruleset *ret_ruleset);
 
 #endif

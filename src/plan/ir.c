@@ -146,11 +146,12 @@ static const char *stmt_target(const struct ir_ruleset *ruleset, const struct ir
 static bool stmt_equal(const struct ir_ruleset *a, const struct ir_stmt *x,
 		       const struct ir_ruleset *b, const struct ir_stmt *y)
 {
-	return x->kind == y->kind && x->op == y->op && x->field == y->field &&
-	       x->field2 == y->field2 && x->mask == y->mask &&
-	       x->prefix_length == y->prefix_length &&
-	       memcmp(x->value, y->value, sizeof(x->value)) == 0 &&
-	       text_equal(stmt_target(a, x), stmt_target(b, y));
+	if (x->kind != y->kind || x->op != y->op || x->field != y->field ||
+	    x->field2 != y->field2 || x->mask != y->mask || x->prefix_length != y->prefix_length)
+		return false;
+	if (x->kind == IR_STMT_MATCH)
+		return memcmp(x->value, y->value, IR_VALUE_MAX) == 0;
+	return text_equal(stmt_target(a, x), stmt_target(b, y));
 }
 
 bool ir_chain_equal(const struct ir_ruleset *a, const struct ir_chain *x,

@@ -100,8 +100,10 @@ struct ir_stmt {
 	uint8_t field2; /* lookup in a concatenation: the second field, else IR_FIELD_COUNT */
 	uint8_t mask;	/* IR_MASK_EQ, IR_MASK_NE */
 	uint8_t prefix_length; /* IR_PREFIX */
-	uint32_t index;
-	uint8_t value[IR_VALUE_MAX];
+	union {
+		uint32_t index; /* all but matches and rejects; IR_NONE: a verdict that ends */
+		const uint8_t *value; /* matches: IR_VALUE_MAX bytes, the unused ones 0; shared */
+	};
 };
 
 /* Which line of which policy something comes from: "blog.json:5 connect". */

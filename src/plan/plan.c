@@ -206,7 +206,7 @@ static void plan_output(struct build *b, uint32_t services, uint32_t ranges, uin
 void plan_build(const struct policy_set *set, struct arena *arena, struct ir_ruleset *ret_ruleset)
 {
 	AUTO(arena) struct arena *scratch = arena_new();
-	struct build b = { .scratch = scratch };
+	struct build b = { .arena = arena, .scratch = scratch };
 	struct plan_shared shared = {
 		.names = arena,
 		.observe = IR_NONE,
@@ -239,5 +239,5 @@ void plan_build(const struct policy_set *set, struct arena *arena, struct ir_rul
 	b.ruleset.uses_conntrack = listeners[PROTOCOL_UDP] != IR_NONE;
 
 	ir_check(&b.ruleset);
-	build_finish(&b, arena, ret_ruleset);
+	build_finish(&b, ret_ruleset);
 }

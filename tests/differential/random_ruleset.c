@@ -95,9 +95,17 @@ static struct ir_stmt *add_stmt(struct making *m, enum ir_stmt_kind kind)
 
 	s->kind = (uint8_t)kind;
 	s->field2 = IR_FIELD_COUNT;
-	s->index = IR_NONE;
+	if (kind == IR_STMT_MATCH)
+		s->value = arena_alloc(m->arena, IR_VALUE_MAX);
+	else
+		s->index = IR_NONE;
 	r->rules[r->n_rules - 1].n_stmts++;
 	return s;
+}
+
+static uint8_t *value_of(struct ir_stmt *s)
+{
+	return (uint8_t *)s->value;
 }
 
 static void start_rule(struct making *m, uint32_t chain)
@@ -124,8 +132,8 @@ static bool add_needed(struct making *m, enum ir_field field)
 	s = add_stmt(m, IR_STMT_MATCH);
 	s->op = IR_EQ;
 	s->field = (uint8_t)needs;
-	s->value[0] = ir_fields[field].needs_value;
-	m->known[needs] = s->value[0];
+	value_of(s)[0] = ir_fields[field].needs_value;
+	m->known[needs] = value_of(s)[0];
 	return true;
 }
 
@@ -136,12 +144,12 @@ static void fill_address(struct making *m, struct ir_stmt *s)
 
 	s->op = ops[below(m, ARRAY_SIZE(ops))];
 	for (unsigned i = 0; i < n; i++)
-		s->value[i] = (uint8_t)below(m, 256);
+		value_of(s)[i] = (uint8_t)below(m, 256);
 	if (s->op != IR_PREFIX)
 		return;
 	s->prefix_length = (uint8_t)below(m, n * 8 + 1);
 	for (unsigned i = s->prefix_length; i < n * 8; i++)
-		s->value[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+		value_of(s)[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 }
 
 static void fill_number(struct making *m, struct ir_stmt *s)
@@ -151,9 +159,9 @@ static void fill_number(struct making *m, struct ir_stmt *s)
 	uint32_t low = 1 + below(m, 60000);
 
 	s->op = ops[below(m, ARRAY_SIZE(ops))];
-	put_number(s->value, low, n);
+	put_number(value_of(s), low, n);
 	if (s->op == IR_RANGE)
-		put_number(s->value + n, low + 1 + below(m, 5000), n);
+		put_number(value_of(s) + n, low + 1 + below(m, 5000), n);
 }
 
 static void fill_match(struct making *m, struct ir_stmt *s)
@@ -178,43 +186,43 @@ static void fill_match(struct making *m, struct ir_stmt *s)
 		fill_address(m, s);
 		break;
 	case IR_OIFNAME:
-		snprintf((char *)s->value, IFNAMSIZ, "%s", names[below(m, ARRAY_SIZE(names))]);
+		snprintf((char *)value_of(s), IFNAMSIZ, "%s", names[below(m, ARRAY_SIZE(names))]);
 		break;
 	case IR_NFPROTO:
 		s->op = IR_EQ;
-		s->value[0] = below(m, 2) ? NFPROTO_IPV4 : NFPROTO_IPV6;
+		value_of(s)[0] = below(m, 2) ? NFPROTO_IPV4 : NFPROTO_IPV6;
 		break;
 	case IR_L4PROTO:
 		s->op = IR_EQ;
-		s->value[0] = below(m, 2) ? IPPROTO_TCP : IPPROTO_UDP;
+		value_of(s)[0] = below(m, 2) ? IPPROTO_TCP : IPPROTO_UDP;
 		break;
 	case IR_TIME:
 		s->op = below(m, 2) ? IR_LT : IR_GE;
-		put_number(s->value, (1700000000ULL + below(m, 1000000000)) * 1000000000, 8);
+		put_number(value_of(s), (1700000000ULL + below(m, 1000000000)) * 1000000000, 8);
 		break;
 	case IR_IP_HDRLENGTH:
-		s->value[0] = 5;
+		value_of(s)[0] = 5;
 		break;
 	case IR_TCP_FLAGS:
 		pick = below(m, ARRAY_SIZE(flags));
 		s->op = below(m, 2) ? IR_MASK_EQ : IR_MASK_NE;
 		s->mask = flags[pick][0];
-		s->value[0] = flags[pick][1];
+		value_of(s)[0] = flags[pick][1];
 		break;
 	case IR_ICMP_TYPE:
-		s->value[0] = below(m, 2) ? 8 : 0;
+		value_of(s)[0] = below(m, 2) ? 8 : 0;
 		break;
 	case IR_ICMPV6_TYPE:
-		s->value[0] = 128;
+		value_of(s)[0] = 128;
 		break;
 	case IR_CT_DIRECTION:
 	case IR_EXTHDR_ROUTING:
 	case IR_TCPOPT_MPTCP:
 		s->op = IR_EQ;
-		s->value[0] = (uint8_t)below(m, 2);
+		value_of(s)[0] = (uint8_t)below(m, 2);
 		break;
 	case IR_SADDR_TYPE:
-		memcpy(s->value, &type, sizeof(type));
+		memcpy(value_of(s), &type, sizeof(type));
 		break;
 	case IR_FIELD_COUNT:
 		abort();
@@ -248,7 +256,7 @@ static void add_match(struct making *m)
 	s = add_stmt(m, IR_STMT_MATCH);
 	s->field = (uint8_t)field;
 	fill_match(m, s);
-	m->known[field] = s->op == IR_EQ && ir_fields[field].length == 1 ? s->value[0] : 0;
+	m->known[field] = s->op == IR_EQ && ir_fields[field].length == 1 ? value_of(s)[0] : 0;
 }
 
 static void add_lookup(struct making *m)
@@ -325,7 +333,7 @@ static void add_vmap(struct making *m, enum ir_field field, uint32_t set)
 		s = add_stmt(m, IR_STMT_MATCH);
 		s->op = IR_GE;
 		s->field = IR_SKUID;
-		put_number(s->value, 100000, 4);
+		put_number(value_of(s), 100000, 4);
 	}
 	add_needed(m, field);
 	s = add_stmt(m, IR_STMT_VMAP);
