@@ -24,7 +24,7 @@
 #include "wire/client.h"
 #include "wire/frame.h"
 
-enum { DEADLINE_MS = 400, PATIENCE_MS = 20000, LARGE = 24 * 1024 * 1024, SOMEBODY = 12345 };
+enum { DEADLINE_MS = 600, PATIENCE_MS = 20000, LARGE = 3 * 1024 * 1024, SOMEBODY = 12345 };
 
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static pid_t server_pid;
