@@ -53,7 +53,7 @@ policy protocols <<'EOF'
   "dns": false,
   "proxy": false,
   "connect": [
-    { "to": "203.0.113.16/28", "port": [ 80, 443, "8000-8010" ] },
+    { "to": "203.0.113.16/28", "port": [ 82, 443, "8000-8010" ] },
     { "to": "2001:db8:bad:10::/60", "port": "8000-8010" },
     { "to": "203.0.113.7", "port": 123, "protocol": "udp" },
     { "to": "2001:db8:bad::7", "port": 123, "protocol": "udp" },
@@ -79,7 +79,7 @@ EOF
 		echo "{ \"to\": \"203.0.113.$i\", \"port\": $((1000 + i)) },"
 		echo "{ \"to\": \"2001:db8:bad::$i\", \"port\": $((1000 + i)) },"
 	done
-	echo '{ "to": "203.0.113.0/24", "port": 80 } ] }'
+	echo '{ "to": "203.0.113.0/24", "port": 82 } ] }'
 } | policy many
 stand_in postgres postgres echo:tcp:5432
 start_daemon
@@ -111,11 +111,11 @@ refused gitea tcp '[2001:db8:bad:1::7]:443'
 
 # prefixes, lists, ranges, protocols
 for user in mailer wordpress; do
-	for target in 203.0.113.16:80 203.0.113.31:443 203.0.113.20:8000 203.0.113.20:8010 \
+	for target in 203.0.113.16:82 203.0.113.31:443 203.0.113.20:8000 203.0.113.20:8010 \
 		'[2001:db8:bad:10::]:8000' '[2001:db8:bad:1f:ffff::1]:8010'; do
 		goes "$user" -m x tcp "$target"
 	done
-	for target in 203.0.113.15:80 203.0.113.32:443 203.0.113.20:7999 203.0.113.20:8011 \
+	for target in 203.0.113.15:82 203.0.113.32:443 203.0.113.20:7999 203.0.113.20:8011 \
 		203.0.113.20:81 '[2001:db8:bad:20::]:8000' '[2001:db8:bad:f::1]:8000'; do
 		refused "$user" tcp "$target"
 	done
@@ -141,7 +141,7 @@ for i in 1 2 64 119 120; do
 	refused phpmyadmin tcp "[2001:db8:bad::$i]:$((1001 + i))"
 	refused phpmyadmin udp "203.0.113.$i:$((1000 + i))"
 done
-goes phpmyadmin -m x tcp 203.0.113.255:80
+goes phpmyadmin -m x tcp 203.0.113.255:82
 refused phpmyadmin tcp 203.0.113.121:1121
 
 # group: its members, those whose first group it is too; it takes the place of the others' policies

@@ -393,6 +393,7 @@ traffic() {
 traffic_stop() {
 	kill -TERM "${traffic_pids[@]}"
 	wait "${traffic_pids[@]}"
+	traffic_pids=()
 }
 
 # number NAME FILTER: from what traffic of that name counted
@@ -418,6 +419,12 @@ fence() {
 	"$ATTEMPT" -q -p "$fence_port" udp 192.0.2.1:9 >/dev/null || die "the fence cannot be sent"
 	wait_until 5 grep -q "\]:$fence_port > \[192.0.2.1\]:9\$" "$T/capture.log" ||
 		die "the fence does not arrive"
+}
+
+# Before a refusal is judged: frames of the attempts before it, if there were any, are in.
+clean_at=-1
+settle() {
+	((clean_at == n_tests)) || fence
 }
 
 # arrived_since LINE: the frames after that line of the capture. Fences are left out, and so is what
@@ -447,6 +454,7 @@ errno_for() {
 refused() {
 	local errno out ms arrived mark
 	errno=$(errno_for "$(what_of "${@:2}")")
+	settle
 	mark=$(captured)
 	for _ in 1 2 3; do # a machine may have better things to do; a refusal that waits is always slow
 		out=$(attempt "$@" 2>&1)
@@ -464,11 +472,13 @@ refused() {
 	else
 		pass "$* is refused with $errno"
 	fi
+	clean_at=$n_tests
 }
 
 # blocked USER ARGUMENTS...: no matter how and how fast, but nothing leaves the box, not even an answer
 blocked() {
 	local out mark arrived
+	settle
 	mark=$(captured)
 	out=$(attempt "$1" -t 200 "${@:2}" 2>&1)
 	fence
@@ -485,6 +495,7 @@ blocked() {
 # leaves USER ARGUMENTS...: frames of it arrive. The control for tricks that must be refused to others.
 leaves() {
 	local out mark
+	settle
 	mark=$(captured)
 	out=$(attempt "$1" -t 200 "${@:2}" 2>&1)
 	fence
