@@ -121,6 +121,13 @@ says "show has the rules" blog '{"call":"show","service":"blog"}' \
 # --- hostile clients
 python3 "$(dirname "$0")/hostile.py" "$CONTROL" "$(daemon_pid)" || ((++n_failed))
 check "the daemon lives" daemon_alive
+stop_daemon TERM
+(ulimit -Sn 14 && daemon_run) >>"$T/daemon.log" 2>&1 </dev/null &
+echo $! >"$T/daemon.pid"
+wait_until 10 daemon_answers || die "the daemon does not come up"
+python3 "$(dirname "$0")/hostile.py" "$CONTROL" "$(daemon_pid)" few || ((++n_failed))
+check "that was without descriptors" grep -q 'out of descriptors' "$T/daemon.log"
+check "the daemon lives" daemon_alive
 refused vault tcp 203.0.113.7:443
 goes erp -m x tcp 127.0.0.1:5432
 finish

@@ -55,7 +55,7 @@ check "... and there is no wall" table_absent
 config <<<'{ "resolvers": [ "192.0.2.53" ] }'
 start_daemon
 holds
-stop_daemon
+stop_daemon TERM
 
 # --- the same, but it remembers
 mv "$POLICIES" "$T/away"
@@ -68,7 +68,7 @@ status_says "... and names the folder" '.last_reload.error | contains("/policies
 mv "$T/away" "$POLICIES"
 check "the folder is back: apply" reload
 status_says "all is well" '[.last_reload.ok,[.services[].state]]' '[true,["good","good"]]'
-stop_daemon
+stop_daemon TERM
 config <<<'{ "resolver": [] }'
 start_daemon
 note "with a wrong configuration"
@@ -80,14 +80,14 @@ note "and again"
 holds
 config <<<'{ "resolvers": [ "192.0.2.53" ] }'
 check "put right: apply" reload
-stop_daemon
+stop_daemon TERM
 
 # --- the state folder
 check "what is remembered is not for others to read" test "$(stat -c %a "$STATE/last-good")" = 600
 policy blog <<<'{ "user": "blog", "nonsense": true }'
 start_daemon
 holds
-stop_daemon
+stop_daemon TERM
 cp "$STATE/last-good" "$T/last-good"
 truncate -s -1 "$STATE/last-good"
 start_daemon
@@ -96,13 +96,13 @@ refused blog dns 192.0.2.53:53 a.example
 refused blog tcp 203.0.113.7:443
 goes erp -m x tcp 127.0.0.1:5432
 check "... and the log says why" grep -q 'last-good.*torn' "$T/daemon.log"
-stop_daemon
+stop_daemon TERM
 cp "$T/last-good" "$STATE/last-good"
 chmod 606 "$STATE/last-good"
 start_daemon
 note "nor is one believed that others may write"
 refused blog dns 192.0.2.53:53 a.example
-stop_daemon
+stop_daemon TERM
 sample blog
 start_daemon
 holds
@@ -137,13 +137,13 @@ holds
 
 # --- off belongs to this boot
 check "off" uidwall off blog
-stop_daemon
+stop_daemon TERM
 sed -i '1s/.*/uidwall-off 1 00000000-0000-0000-0000-000000000000/' "$STATE/off"
 start_daemon
 note "after a boot nothing is off"
 holds
 check "off" uidwall off
-stop_daemon
+stop_daemon TERM
 start_off
 goes blog -m x tcp 203.0.113.7:443
 check "... and the log says so" grep -q 'the wall is OFF' "$T/daemon.log"
@@ -151,7 +151,7 @@ check "on" uidwall on
 holds
 check "off for one that is not" eval '! uidwall off nosuch'
 holds
-stop_daemon
+stop_daemon TERM
 sed -i '$d' "$STATE/off" 2>/dev/null
 
 # --- two daemons
@@ -167,7 +167,7 @@ stop_daemon KILL
 check "a crash leaves its socket" test -S "$CONTROL"
 start_daemon
 holds
-stop_daemon
+stop_daemon TERM
 echo precious >"$CONTROL"
 start_fails "a file in the way" "in the way"
 check "... is not touched" test "$(cat "$CONTROL")" = precious

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""hostile.py CONTROL PID - clients of the control socket that do what they should not.
+"""hostile.py CONTROL PID [few] - clients of the control socket that do what they should not.
 
 Each attack runs as a user of its own; then somebody else's call must be answered, and at once. Speaks
-TAP. PID is the daemon's: what it has open is counted before and after.
+TAP. PID is the daemon's: what it has open is counted before and after. few: it may open
+hardly any files.
 """
 import json
 import os
@@ -349,8 +350,34 @@ def storm(seconds=3):
         os.waitpid(child, 0)
 
 
+def cpu_seconds():
+    with open(f"/proc/{PID}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def no_descriptors():
+    """Connections wait in the queue that the daemon cannot accept: it must not spin on them."""
+    go = crowd(50, STRANGER)
+    before = cpu_seconds()
+    answer = as_user(ERP, lambda: ask({"call": "status"}))
+    report(
+        answer[0] == "answer" or "out of descriptors" in answer[1],
+        "without descriptors: answered or told why not",
+        answer,
+    )
+    time.sleep(2)
+    report(cpu_seconds() - before < 0.5, "... and it does not spin", cpu_seconds() - before)
+    go()
+    others_are_fine("after that")
+
+
 def main():
     before = descriptors()
+    if sys.argv[3:] == ["few"]:
+        no_descriptors()
+        print(f"1..{n_tests}")
+        return n_failed != 0
     frames()
     credentials()
     sent_descriptors(lambda: os.open("/dev/null", os.O_RDONLY), "descriptors")
