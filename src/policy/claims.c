@@ -135,8 +135,7 @@ static int compare_subjects(const void *a, const void *b)
 	return x->place.line < y->place.line ? -1 : x->place.line > y->place.line;
 }
 
-/* Sorted, names first; what a policy claims twice counts once. */
-static void sort_subjects(struct policy *policy)
+void claims_sort_subjects(struct policy *policy)
 {
 	size_t kept = 0;
 
@@ -183,7 +182,7 @@ int claims_resolve(struct policy *policy, struct identity *identity, struct aren
 		if (one < 0)
 			r = one;
 	}
-	sort_subjects(policy);
+	claims_sort_subjects(policy);
 	return r;
 }
 
@@ -207,13 +206,15 @@ static int compare_entries(const void *a, const void *b)
 	return x->candidate < y->candidate ? -1 : x->candidate > y->candidate;
 }
 
-static struct entry *collect_entries(struct candidate *candidates, size_t n, struct arena *scratch,
-				     size_t *ret_n)
+static struct entry *collect_entries(struct candidate *candidates, size_t n, bool with_refused,
+				     struct arena *scratch, size_t *ret_n)
 {
 	struct entry *entries = NULL;
 	size_t n_entries = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (candidates[i].state == POLICY_REFUSED && !with_refused)
+			continue;
 		for (size_t j = 0; j < candidates[i].policy->n_subjects; j++) {
 			const struct subject *s = &candidates[i].policy->subjects[j];
 
@@ -224,6 +225,7 @@ static struct entry *collect_entries(struct candidate *candidates, size_t n, str
 				s->place,
 			};
 		}
+	}
 	if (n_entries)
 		qsort(entries, n_entries, sizeof(*entries), compare_entries);
 	*ret_n = n_entries;
@@ -295,31 +297,44 @@ static void take_away(struct candidate *loser, const struct entry *claim, struct
 }
 
 struct settle {
+	struct candidate *candidates;
+	size_t n;
 	struct identity *identity;
 	struct arena *arena;
 	struct diags *diags;
 	bool *demoted; /* per candidate, in this round */
-	struct candidate *candidates;
 };
 
-/* Good policies that clash are both mistaken. Against what was in force before, the newcomer is; a
- * service that is refused everything anyway yields.
+/* Calls meet() for pairs of entries that overlap: each with the one before it that reaches
+ * furthest. What one candidate claims does not overlap, so the two are of different ones. Says
+ * whether meet() ever did.
  */
-static bool settle_pair(struct settle *s, const struct entry *a, const struct entry *b)
+static bool sweep(struct settle *s, bool with_refused,
+		  bool (*meet)(struct settle *s, const struct entry *a, const struct entry *b))
 {
-	bool good_a = a->candidate->state == POLICY_GOOD,
-	     good_b = b->candidate->state == POLICY_GOOD;
-	bool refused_a = a->candidate->state == POLICY_REFUSED;
-	bool refused_b = b->candidate->state == POLICY_REFUSED;
+	AUTO(arena) struct arena *scratch = arena_new();
+	size_t n, reach = 0;
+	struct entry *entries = collect_entries(s->candidates, s->n, with_refused, scratch, &n);
+	bool any = false;
 
-	if (refused_b || (!good_a && !good_b && !refused_a)) {
-		take_away(b->candidate, b, a->uids, s->arena);
-		return true;
+	for (size_t i = 1; i < n; i++) {
+		const struct entry *r = &entries[reach], *e = &entries[i];
+
+		if (r->is_named == e->is_named && e->uids.first <= r->uids.last &&
+		    r->candidate != e->candidate && meet(s, r, e))
+			any = true;
+		if (r->is_named != e->is_named || e->uids.last > r->uids.last)
+			reach = i;
 	}
-	if (refused_a) {
-		take_away(a->candidate, a, b->uids, s->arena);
-		return true;
-	}
+	return any;
+}
+
+/* Good policies that clash are both mistaken; against what was in force before, the newcomer is. */
+static bool report_clash(struct settle *s, const struct entry *a, const struct entry *b)
+{
+	bool good_a = a->candidate->state == POLICY_GOOD;
+	bool good_b = b->candidate->state == POLICY_GOOD;
+
 	if (good_a) {
 		report_conflict(s->identity, a, b, s->diags);
 		s->demoted[a->candidate - s->candidates] = true;
@@ -328,48 +343,44 @@ static bool settle_pair(struct settle *s, const struct entry *a, const struct en
 		report_conflict(s->identity, b, a, s->diags);
 		s->demoted[b->candidate - s->candidates] = true;
 	}
-	return true;
+	return good_a || good_b;
 }
 
-static bool settle_round(struct settle *s, size_t n)
-{
-	AUTO(arena) struct arena *scratch = arena_new();
-	size_t n_entries, reach = 0;
-	struct entry *entries = collect_entries(s->candidates, n, scratch, &n_entries);
-	bool again = false;
-
-	for (size_t i = 1; i < n_entries; i++) {
-		const struct entry *r = &entries[reach], *e = &entries[i];
-
-		if (r->is_named == e->is_named && e->uids.first <= r->uids.last &&
-		    r->candidate != e->candidate && settle_pair(s, r, e))
-			again = true;
-		if (r->is_named != e->is_named || e->uids.last > r->uids.last)
-			reach = i;
-	}
-	return again;
-}
-
-void claims_settle(struct candidate *candidates, size_t n, struct identity *identity,
+bool claims_settle(struct candidate *candidates, size_t n, struct identity *identity,
 		   struct arena *arena, void (*demote)(struct candidate *candidate, void *data),
 		   void *data, struct diags *diags)
 {
 	AUTO(arena) struct arena *scratch = arena_new();
-	struct settle s = {
-		.identity = identity,
-		.arena = arena,
-		.diags = diags,
-		.demoted = arena_alloc(scratch, n),
-		.candidates = candidates,
-	};
+	struct settle s = { candidates, n, identity, arena, diags, arena_alloc(scratch, n) };
+	bool any = false;
 
-	/* Each round demotes a candidate for good or shrinks one, so this ends. */
-	while (settle_round(&s, n)) {
+	/* Each round demotes a candidate for good, so this ends. */
+	while (sweep(&s, false, report_clash)) {
 		for (size_t i = 0; i < n; i++)
 			if (s.demoted[i])
 				demote(&candidates[i], data);
 		memset(s.demoted, 0, n);
+		any = true;
 	}
+	return any;
+}
+
+/* A service that is refused everything yields; of others, the one behind. */
+static bool yield(struct settle *s, const struct entry *a, const struct entry *b)
+{
+	if (a->candidate->state == POLICY_REFUSED && b->candidate->state != POLICY_REFUSED)
+		take_away(a->candidate, a, b->uids, s->arena);
+	else
+		take_away(b->candidate, b, a->uids, s->arena);
+	return true;
+}
+
+void claims_yield(struct candidate *candidates, size_t n, struct arena *arena)
+{
+	struct settle s = { .candidates = candidates, .n = n, .arena = arena };
+
+	while (sweep(&s, true, yield))
+		;
 }
 
 /* --- the index -------------------------------------------------------------------------------- */

@@ -23,12 +23,20 @@ int claims_report_unknown(enum diag_severity severity, const char *text, size_t 
 int claims_resolve(struct policy *policy, struct identity *identity, struct arena *arena,
 		   bool complain, struct diags *diags);
 
-/* Settles who gets uids that several candidates claim: a candidate that claims another's uids falls
- * back to what it was before. `demote` does that; it is called once for each.
+/* Sorts the subjects, names first; what a policy claims twice counts once. */
+void claims_sort_subjects(struct policy *policy);
+
+/* Candidates that claim uids of others fall back to what they were before: `demote` does that; it
+ * is called once for each. Says whether it was: a candidate that fell back may bear another name.
  */
-void claims_settle(struct candidate *candidates, size_t n, struct identity *identity,
+bool claims_settle(struct candidate *candidates, size_t n, struct identity *identity,
 		   struct arena *arena, void (*demote)(struct candidate *candidate, void *data),
 		   void *data, struct diags *diags);
+
+/* Shares out the uids that several claim still: a service that is refused everything has no right
+ * to those of another. For when no candidate changes any more.
+ */
+void claims_yield(struct candidate *candidates, size_t n, struct arena *arena);
 
 /* Fills set->named and set->ranges from the subjects of its services and, where the configuration
  * wants it, from /etc/subuid.

@@ -59,7 +59,6 @@ static int list_folder(const char *path, uid_t owner, struct arena *arena, struc
 		       struct diags *diags)
 {
 	DIR *dir = opendir(path);
-	size_t before = list->n;
 	struct dirent *entry;
 	struct stat st;
 	int r = 0;
@@ -88,9 +87,20 @@ static int list_folder(const char *path, uid_t owner, struct arena *arena, struc
 	if (r < 0 && r != -EINVAL)
 		diag_add(diags, DIAG_ERROR, (struct place){ .file = path },
 			 "cannot read the folder of policies: %s", strerror(-r));
-	if (list->n > before)
-		qsort(list->paths + before, list->n - before, sizeof(*list->paths), compare_texts);
 	return r;
+}
+
+/* Each once, though it may be named itself and in its folder. */
+static void sort_paths(struct path_list *list)
+{
+	size_t kept = 0;
+
+	if (list->n)
+		qsort(list->paths, list->n, sizeof(*list->paths), compare_texts);
+	for (size_t i = 0; i < list->n; i++)
+		if (!kept || strcmp(list->paths[kept - 1], list->paths[i]) != 0)
+			list->paths[kept++] = list->paths[i];
+	list->n = kept;
 }
 
 static int list_paths(const struct policy_set_options *options, struct arena *arena,
@@ -115,6 +125,7 @@ static int list_paths(const struct policy_set_options *options, struct arena *ar
 		if (one < 0)
 			r = one;
 	}
+	sort_paths(list);
 	return r;
 }
 
@@ -128,6 +139,9 @@ struct reader {
 	size_t n;
 	const struct last_good **by_file, **by_service; /* sorted */
 	size_t n_last_good;
+	const char **files; /* the names of all files without their folders, sorted */
+	size_t n_files;
+	unsigned n_unnamed;
 	struct diags *diags;
 };
 
@@ -156,19 +170,37 @@ static void index_last_good(struct reader *reader, const struct last_good_set *s
 	qsort(reader->by_service, set->n, sizeof(struct last_good *), compare_service);
 }
 
-/* By the file's name first: the service's name may be what the mistake is in. */
+static void index_files(struct reader *reader, const struct path_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const char *slash = strrchr(list->paths[i], '/');
+
+		*ARENA_APPEND(reader->arena, reader->files, reader->n_files) =
+			slash ? slash + 1 : list->paths[i];
+	}
+	if (reader->n_files)
+		qsort(reader->files, reader->n_files, sizeof(*reader->files), compare_texts);
+}
+
+/* By the file's name first: the service's name may be what the mistake is in. By the service's name
+ * only where the file it was in is gone, or a file could take another service's policy for its own.
+ */
 static const struct last_good *find_last_good(const struct reader *reader, const char *file,
 					      const char *service)
 {
 	struct last_good key = { .service = service, .file = file }, *p = &key;
-	const struct last_good **found = NULL;
+	const struct last_good **found;
 
-	if (reader->n_last_good)
-		found = bsearch(&p, reader->by_file, reader->n_last_good, sizeof(p), compare_file);
-	if (!found && reader->n_last_good && service)
-		found = bsearch(&p, reader->by_service, reader->n_last_good, sizeof(p),
-				compare_service);
-	return found ? *found : NULL;
+	if (!reader->n_last_good)
+		return NULL;
+	found = bsearch(&p, reader->by_file, reader->n_last_good, sizeof(p), compare_file);
+	if (found || !service)
+		return found ? *found : NULL;
+	found = bsearch(&p, reader->by_service, reader->n_last_good, sizeof(p), compare_service);
+	if (!found || bsearch(&(*found)->file, reader->files, reader->n_files,
+			      sizeof(*reader->files), compare_texts))
+		return NULL;
+	return *found;
 }
 
 static int resolve_from(struct policy *policy, struct identity *identity, bool complain,
@@ -350,7 +382,6 @@ static void name_unnamed(struct reader *reader)
 {
 	size_t n;
 	const char **names = list_names(reader, &n);
-	unsigned number = 0;
 
 	for (size_t i = 0; i < reader->n; i++) {
 		struct candidate *c = &reader->candidates[i];
@@ -358,7 +389,8 @@ static void name_unnamed(struct reader *reader)
 
 		while (c->state == POLICY_REFUSED &&
 		       (!name || (n && bsearch(&name, names, n, sizeof(*names), compare_texts))))
-			name = arena_printf(reader->arena, "unnamed_policy_file_%u", ++number);
+			name = arena_printf(reader->arena, "unnamed_policy_file_%u",
+					    ++reader->n_unnamed);
 		c->policy->service = name;
 	}
 }
@@ -380,38 +412,85 @@ static void report_same_name(const struct policy *mine, const struct policy *oth
 		    mine->service, other->path);
 }
 
-/* Two files for one service are both mistaken: the service stays what it was. */
-static void merge_same_names(struct reader *reader)
+static bool same_service(const struct candidate *a, const struct candidate *b)
+{
+	return strcmp(a->policy->service, b->policy->service) == 0;
+}
+
+/* Says what is wrong with several files for one service and makes each what it was before. Files
+ * that were good before may be another service then. False: there was nothing to do.
+ */
+static bool demote_same_names(struct reader *reader, struct candidate *group, size_t n)
+{
+	bool any_good = false;
+
+	for (size_t i = 0; i < n; i++)
+		any_good = any_good || group[i].state == POLICY_GOOD;
+	if (n < 2 || !any_good)
+		return false;
+	for (size_t i = 1; i < n; i++) {
+		report_same_name(group[0].policy, group[i].policy, reader->diags);
+		report_same_name(group[i].policy, group[0].policy, reader->diags);
+	}
+	for (size_t i = 0; i < n; i++)
+		demote(&group[i], reader);
+	return true;
+}
+
+/* Several that were one service before are that one; those that are refused are refused together.
+ */
+static void join_same_names(struct reader *reader)
 {
 	size_t kept = 0;
 
-	if (reader->n)
-		qsort(reader->candidates, reader->n, sizeof(*reader->candidates),
-		      compare_candidates);
 	for (size_t i = 0; i < reader->n; i++) {
 		struct candidate *next = &reader->candidates[i];
 		struct candidate *first = kept ? &reader->candidates[kept - 1] : NULL;
 
-		if (!first || strcmp(first->policy->service, next->policy->service) != 0) {
+		if (!first || !same_service(first, next)) {
 			reader->candidates[kept++] = *next;
 			continue;
 		}
-		if (strcmp(first->policy->path, next->policy->path) == 0)
-			continue; /* named twice on the command line */
-		report_same_name(first->policy, next->policy, reader->diags);
-		report_same_name(next->policy, first->policy, reader->diags);
-		demote(first, reader);
-		demote(next, reader);
-		if (first->state == POLICY_REFUSED && next->state == POLICY_LAST_GOOD) {
-			*first = *next;
-		} else if (first->state == POLICY_REFUSED) {
-			for (size_t j = 0; j < next->policy->n_subjects; j++)
-				*ARENA_APPEND(reader->arena, first->policy->subjects,
-					      first->policy->n_subjects) =
-					next->policy->subjects[j];
-		}
+		if (first->state != POLICY_REFUSED)
+			continue;
+		for (size_t j = 0; j < next->policy->n_subjects; j++)
+			*ARENA_APPEND(reader->arena, first->policy->subjects,
+				      first->policy->n_subjects) = next->policy->subjects[j];
+		claims_sort_subjects(first->policy);
 	}
 	reader->n = kept;
+}
+
+/* Two files for one service are both mistaken: the service stays what it was. */
+static void merge_same_names(struct reader *reader)
+{
+	bool again = reader->n > 0;
+
+	while (again) {
+		name_unnamed(reader);
+		qsort(reader->candidates, reader->n, sizeof(*reader->candidates),
+		      compare_candidates);
+		again = false;
+		for (size_t first = 0, i = 1; i <= reader->n; i++) {
+			if (i < reader->n &&
+			    same_service(&reader->candidates[first], &reader->candidates[i]))
+				continue;
+			if (demote_same_names(reader, &reader->candidates[first], i - first))
+				again = true;
+			first = i;
+		}
+	}
+	join_same_names(reader);
+}
+
+/* A service has one file, and a uid one service. */
+static void settle(struct reader *reader)
+{
+	do
+		merge_same_names(reader);
+	while (claims_settle(reader->candidates, reader->n, reader->identity, reader->arena, demote,
+			     reader, reader->diags));
+	claims_yield(reader->candidates, reader->n, reader->arena);
 }
 
 /* --- problems --------------------------------------------------------------------------------- */
@@ -509,11 +588,10 @@ int policy_set_read(const struct policy_set_options *options, struct arena *aren
 	if (r == 0)
 		resolve_admins(&set.config, reader.identity, diags);
 	index_last_good(&reader, options->last_good);
+	index_files(&reader, &list);
 	for (size_t i = 0; i < list.n; i++)
 		read_file(&reader, list.paths[i]);
-	name_unnamed(&reader);
-	merge_same_names(&reader);
-	claims_settle(reader.candidates, reader.n, reader.identity, arena, demote, &reader, diags);
+	settle(&reader);
 	if (r < 0)
 		return r; /* but the mistakes of the policies have been told as well */
 	finish_set(&reader, &set);
@@ -544,8 +622,7 @@ int policy_set_from_last_good(const struct policy_set_options *options, struct a
 			candidate.state = POLICY_REFUSED;
 		*ARENA_APPEND(arena, reader.candidates, reader.n) = candidate;
 	}
-	merge_same_names(&reader);
-	claims_settle(reader.candidates, reader.n, reader.identity, arena, demote, &reader, diags);
+	settle(&reader);
 	finish_set(&reader, &set);
 	*ret_set = set;
 	return 0;
