@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# words.sh - every file says its licence and none carries a path of the machine it was written on.
+# words.sh - every file says its licence, none was built, and none carries a path of the machine it was
+# written on.
 # shellcheck source=tests/lint/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -27,6 +28,12 @@ here=$(pwd -P)
 bad=$(files '*' | grep -v '^tests/lint/words\.sh$' | tr '\n' '\0' |
 	xargs -0 -r grep -InE "${words[@]}" -- 2>/dev/null)
 verdict "no paths of one machine" "$bad"
+
+bad=
+while read -r f; do
+	[[ $(head -c 4 "$f" | tr -d '\0') == $'\x7fELF' ]] && bad+="$f: a program"$'\n'
+done < <(files '*')
+verdict "nothing that was built" "${bad%$'\n'}"
 
 bad=$(files '*' | tr '\n' '\0' | xargs -0 -r grep -IlP '[ \t]+$' -- 2>/dev/null | grep -v '\.md$' |
 	grep -vE '^(LICENSE|tests/golden/|tests/fuzz/corpus/)')
