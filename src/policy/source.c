@@ -217,6 +217,8 @@ static void find_duplicates(struct walk *w, uint32_t self)
 
 	for (uint32_t i = self + 1; i < w->document->n_nodes; i = nodes[i].end)
 		*ARENA_APPEND(scratch, members, n) = &nodes[i];
+	if (!members)
+		return;
 	qsort(members, n, sizeof(struct node *), compare_keys);
 	for (size_t i = 0; i < n; i++) {
 		if (!first || strcmp(first->key, members[i]->key) != 0) {
