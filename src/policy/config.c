@@ -225,14 +225,17 @@ static void default_proxies(struct config *config, struct arena *arena)
 }
 
 /* resolv.conf(5): "nameserver ADDRESS", the keyword at the start of the line; glibc uses three. */
-static void read_resolv_conf(const char *path, struct arena *arena, struct config *config,
-			     struct diags *diags)
+void config_read_resolvers(const char *resolv_conf, struct arena *arena, struct config *config,
+			   struct diags *diags)
 {
+	const char *path = resolv_conf ? resolv_conf : "/etc/resolv.conf";
 	AUTO(file) FILE *f = fopen(path, "re");
 	AUTO(mem) char *line = NULL;
 	size_t capacity = 0;
 	uint32_t number = 0;
 
+	config->resolvers = NULL;
+	config->n_resolvers = 0;
 	while (f && getline(&line, &capacity, f) >= 0) {
 		struct resolver resolver = { .place = { arena_strdup(arena, path), ++number, 1 } };
 		char *rest = line, *word = strsep(&rest, " \t\r\n"), *address = NULL;
@@ -249,12 +252,27 @@ static void read_resolv_conf(const char *path, struct arena *arena, struct confi
 	}
 }
 
+bool config_same_resolvers(const struct config *a, const struct config *b)
+{
+	if (a->n_resolvers != b->n_resolvers)
+		return false;
+	for (size_t i = 0; i < a->n_resolvers; i++) {
+		const struct resolver *x = &a->resolvers[i], *y = &b->resolvers[i];
+
+		if (prefix_compare(&x->address, &y->address) != 0 ||
+		    strcmp(x->interface ? x->interface : "", y->interface ? y->interface : "") != 0)
+			return false;
+	}
+	return true;
+}
+
 static int parse_source(const struct source *source, const char *resolv_conf, struct arena *arena,
 			struct config *ret_config, struct diags *diags)
 {
 	AUTO(document) struct document *document = NULL;
-	struct config config = { .subuids = true, .log_group = NFLOG_GROUP_DEFAULT };
-	bool has_resolvers = false;
+	struct config config = { .subuids = true,
+				 .log_group = NFLOG_GROUP_DEFAULT,
+				 .resolvers_are_system = true };
 	int r = 0;
 
 	if (source->text) {
@@ -266,13 +284,13 @@ static int parse_source(const struct source *source, const char *resolv_conf, st
 			r = -EINVAL;
 		if (r < 0)
 			return r;
-		has_resolvers = keys_find(document_root(document), "resolvers").value != NULL;
+		config.resolvers_are_system =
+			!keys_find(document_root(document), "resolvers").value;
 	}
 	if (!config.n_proxies)
 		default_proxies(&config, arena);
-	if (!has_resolvers)
-		read_resolv_conf(resolv_conf ? resolv_conf : "/etc/resolv.conf", arena, &config,
-				 diags);
+	if (config.resolvers_are_system)
+		config_read_resolvers(resolv_conf, arena, &config, diags);
 	*ret_config = config;
 	return 0;
 }

@@ -22,6 +22,7 @@ struct config {
 	size_t text_length;
 	struct resolver *resolvers; /* from the file, else from /etc/resolv.conf */
 	size_t n_resolvers;
+	bool resolvers_are_system;     /* the file names none: they are resolv.conf's */
 	struct proxy_address *proxies; /* where services reach the forward proxy */
 	size_t n_proxies;
 	bool proxy_is_external;
@@ -37,6 +38,12 @@ struct config {
  */
 int config_read(const char *path, uid_t owner, const char *resolv_conf, struct arena *arena,
 		struct config *ret_config, struct diags *diags);
+
+/* What resolv_conf (NULL: /etc/resolv.conf) names at this moment, in place of the resolvers so far.
+ */
+void config_read_resolvers(const char *resolv_conf, struct arena *arena, struct config *config,
+			   struct diags *diags);
+bool config_same_resolvers(const struct config *a, const struct config *b);
 
 /* The same from text that was read before; NULL: all defaults. */
 int config_from_text(const char *path, const char *text, size_t length, const char *resolv_conf,

@@ -609,6 +609,12 @@ int policy_set_from_last_good(const struct policy_set_options *options, struct a
 				 last ? last->config_length : 0, options->resolv_conf, arena,
 				 &set.config, diags);
 
+	/* Remembered by another version, which took what this one does not: the defaults are
+	 * narrower than anything it could have said.
+	 */
+	if (r < 0)
+		r = config_from_text(options->config_path, NULL, 0, options->resolv_conf, arena,
+				     &set.config, diags);
 	if (r < 0)
 		return r;
 	reader.identity = identity_read(arena, diags);

@@ -21,6 +21,7 @@
 #include "runtime/calls.h"
 #include "runtime/control.h"
 #include "runtime/notify.h"
+#include "runtime/watch.h"
 
 enum { MMAP_THRESHOLD = 128 * 1024 };
 
@@ -29,6 +30,7 @@ struct daemon {
 	struct wall *wall;
 	struct event_base *base;
 	struct event *hangup, *terminate, *interrupt, *watchdog;
+	struct watch *resolv_conf;
 	struct server *server;
 	struct calls calls;
 };
@@ -82,6 +84,15 @@ static int answer(void *data, const struct server_caller *caller, const char *re
 	if (daemon->wall->n_changes != before)
 		notify_ready(daemon->wall);
 	return r;
+}
+
+/* At boot the wall is up before the network, and its name servers are not known yet. */
+static void on_resolv_conf(void *data)
+{
+	struct daemon *daemon = data;
+
+	wall_refresh_resolvers(daemon->wall);
+	notify_ready(daemon->wall);
 }
 
 static int watch_signals(struct daemon *daemon)
@@ -151,6 +162,9 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 		r = start_server(daemon);
 	if (r == 0)
 		r = start_watchdog(daemon);
+	if (r == 0 && watch_new(daemon->base, "/etc/resolv.conf", on_resolv_conf, daemon,
+				&daemon->resolv_conf) < 0)
+		log_warning("cannot watch /etc/resolv.conf: reload when the name servers change");
 	return r;
 }
 
@@ -162,6 +176,7 @@ static void event_release(struct event *event)
 
 static void done(struct daemon *daemon)
 {
+	watch_free(daemon->resolv_conf);
 	server_free(daemon->server);
 	event_release(daemon->hangup);
 	event_release(daemon->terminate);

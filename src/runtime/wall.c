@@ -263,6 +263,36 @@ int wall_start(struct wall *wall)
 	return r;
 }
 
+void wall_refresh_resolvers(struct wall *wall)
+{
+	struct config *config = &wall->current->set.config, before = *config, now = *config;
+	AUTO(rules) struct rules rules = { 0 };
+	AUTO(diags) struct diags unheard;
+	int r;
+
+	diags_init(&unheard);
+	if (!config->resolvers_are_system)
+		return;
+	config_read_resolvers(NULL, wall->current->arena, &now, &unheard);
+	if (config_same_resolvers(&before, &now))
+		return;
+	log_info("/etc/resolv.conf has changed: %zu name server%s", now.n_resolvers,
+		 now.n_resolvers == 1 ? "" : "s");
+	result_begin(wall, &wall->change);
+	*config = now;
+	generation_plan(wall->current, &wall->switches, &rules);
+	r = put_rules(wall, &wall->switches, &rules);
+	if (r == 0) {
+		rules_done(&wall->current->rules);
+		wall->current->rules = rules;
+		rules = (struct rules){ 0 };
+		count_change(wall);
+	} else {
+		*config = before;
+	}
+	result_end(wall, r);
+}
+
 /* What is off once the service (NULL: the whole wall) is on or off. */
 static int switches_after(const struct switches *now, const char *service, bool on,
 			  struct switches *ret_next)

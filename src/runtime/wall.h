@@ -57,6 +57,12 @@ int wall_start(struct wall *wall);
 /* Reads all files anew and brings them into force. wall->last says what came of it; logged. */
 void wall_reload(struct wall *wall);
 
+/* Brings the name servers of /etc/resolv.conf as it is now into force, and nothing else: whatever
+ * else the files say by now waits for the next reload. Does nothing where they are the same or the
+ * configuration names its own. Logged.
+ */
+void wall_refresh_resolvers(struct wall *wall);
+
 /* Takes a service, or with NULL the whole wall, down or puts it back; wall->last and the log as
  * above. Putting the whole wall back puts all services back. -ENOENT: no such service, nothing
  * happened.
