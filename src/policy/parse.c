@@ -59,7 +59,7 @@ static int parse_user(struct cursor at, void *ret, struct diags *diags)
 static const struct value_type value_user = {
 	.expected = "a user's name or number",
 	.parse = parse_user,
-	.schema = SCHEMA_ACCOUNT,
+	.schema = SCHEMA_ACCOUNT("1"),
 };
 
 static int parse_users(struct cursor at, void *ret, struct diags *diags)
@@ -77,7 +77,7 @@ static int parse_users(struct cursor at, void *ret, struct diags *diags)
 static const struct value_type value_users = {
 	.expected = "a list of at least one user, by name or number",
 	.parse = parse_users,
-	.schema = "{'type':'array','minItems':1,'items':" SCHEMA_ACCOUNT "}",
+	.schema = "{'type':'array','minItems':1,'items':" SCHEMA_ACCOUNT("1") "}",
 };
 
 static int parse_group(struct cursor at, void *ret, struct diags *diags)
@@ -88,7 +88,7 @@ static int parse_group(struct cursor at, void *ret, struct diags *diags)
 static const struct value_type value_group = {
 	.expected = "a group's name or number",
 	.parse = parse_group,
-	.schema = SCHEMA_ACCOUNT,
+	.schema = SCHEMA_ACCOUNT("0"),
 };
 
 static int parse_uid_range(struct cursor at, void *ret, struct diags *diags)

@@ -445,7 +445,7 @@ static int parse_user_refs(struct cursor at, void *ret, struct diags *diags)
 const struct value_type value_user_refs = {
 	.expected = "a list of users, by name or number",
 	.parse = parse_user_refs,
-	.schema = "{'type':'array','items':" SCHEMA_ACCOUNT "}",
+	.schema = "{'type':'array','items':" SCHEMA_ACCOUNT("0") "}",
 };
 
 static int parse_account_name(struct cursor at, void *ret, struct diags *diags)
@@ -462,7 +462,7 @@ const struct value_type value_account = {
 	.expected = "the name of a user or group",
 	.parse = parse_account_name,
 	.schema = "{'type':'string','minLength':1,'maxLength':32,"
-		  "'pattern':'^[^:/,\\\\s\\\\x00-\\\\x1f]+$'}",
+		  "'pattern':'^[^:/, \\\\x00-\\\\x1f\\\\x7f]+$'}",
 };
 
 /* --- host names ------------------------------------------------------------------------------- */
@@ -658,12 +658,15 @@ static int parse_path(struct cursor at, void *ret, struct diags *diags)
 	if (!text || text[0] != '/' || !text[1] ||
 	    strlen(text) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return diag_expected(diags, at, value_path.expected);
+	for (const char *p = text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			return diag_expected(diags, at, value_path.expected);
 	*(const char **)ret = arena_strdup(cursor_arena(at), text);
 	return 0;
 }
 
 const struct value_type value_path = {
-	.expected = "an absolute path of at most 107 bytes",
+	.expected = "an absolute path of at most 107 bytes, none of them a control character",
 	.parse = parse_path,
-	.schema = "{'type':'string','pattern':'^/.','maxLength':107}",
+	.schema = "{'type':'string','pattern':'^/[^\\\\x00-\\\\x1f\\\\x7f]+$','maxLength':107}",
 };

@@ -47,9 +47,9 @@ struct date {
 /* A name (1 to 32 bytes) or a number up to UID_LAST; name NULL for a number. */
 int parse_account(struct cursor at, const char *expected, const char **ret_name,
 		  uint32_t *ret_number, struct diags *diags);
-#define SCHEMA_ACCOUNT                                                                             \
-	"{'type':['string','integer'],'minimum':0,'maximum':4294967294,'minLength':1,"             \
-	"'maxLength':32,'pattern':'^[^:/,\\\\s\\\\x00-\\\\x1f]+$'}"
+#define SCHEMA_ACCOUNT(lowest)                                                                     \
+	"{'type':['string','integer'],'minimum':" lowest ",'maximum':4294967294,'minLength':1,"    \
+	"'maxLength':32,'pattern':'^[^:/, \\\\x00-\\\\x1f\\\\x7f]+$'}"
 
 /* "100" or "100-200", both at most max. */
 int parse_number_range(const char *text, uint32_t max, struct number_range *ret_range);
