@@ -50,10 +50,10 @@ start_daemon
 # The allowed: of the service that changes, and of others.
 traffic allowed-udp4 wordpress -i 300 -q udp 198.51.100.250:123
 traffic allowed-udp6 wordpress -i 300 -q udp '[2001:db8:1::250]:123'
-traffic allowed-tcp wordpress -i 1000 tcp 127.0.0.1:5432
-traffic allowed-stream wordpress -i 300 stream '[::1]:5432'
-traffic allowed-dns blog -i 1000 dns 192.0.2.53:53 a.example
-traffic allowed-erp erp -i 1000 tcp '[::1]:5432'
+traffic allowed-tcp wordpress -t 5000 -i 1000 tcp 127.0.0.1:5432
+traffic allowed-stream wordpress -t 5000 -i 300 stream '[::1]:5432'
+traffic allowed-dns blog -t 5000 -i 1000 dns 192.0.2.53:53 a.example
+traffic allowed-erp erp -t 5000 -i 1000 tcp '[::1]:5432'
 # The denied.
 traffic denied-udp4 wordpress -i 100 -q udp 203.0.113.7:443
 traffic denied-udp6 vault -i 100 -q udp '[2001:db8:bad::7]:443'

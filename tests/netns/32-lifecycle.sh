@@ -38,7 +38,7 @@ done
 
 # Between two daemons nobody gets out, not for one packet.
 traffic vault vault -q udp 203.0.113.7:443
-traffic erp erp -i 200 tcp 127.0.0.1:5432
+traffic erp erp -t 5000 -i 200 tcp 127.0.0.1:5432
 for _ in {1..10}; do
 	stop_daemon KILL
 	start_daemon
@@ -46,6 +46,7 @@ for _ in {1..10}; do
 	start_daemon
 done
 traffic_stop
+note "$(cat "$T/traffic-vault" "$T/traffic-erp")"
 is "20 restarts let nothing out" "$(number vault .ok)" -eq 0
 is "there was something to refuse" "$(number vault .refused)" -gt 1000
 is "20 restarts refuse nothing that is allowed" "$(number erp '.refused + .timeout')" -eq 0

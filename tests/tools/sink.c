@@ -147,7 +147,7 @@ static void server_add(const char *text)
 	setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
 	setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    (s->is_tcp && listen(s->fd, 128) < 0))
+	    (s->is_tcp && listen(s->fd, 4096) < 0))
 		die("%s: %s", text, strerror(errno));
 	n_servers++;
 }
