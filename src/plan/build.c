@@ -25,9 +25,9 @@ const char *name_service_counter(struct arena *arena, const char *service)
 	return arena_printf(arena, "refused-%s", service);
 }
 
-const char *name_service_set(struct arena *arena, const char *service, unsigned number)
+const char *name_service_set(struct arena *arena, const char *service, uint32_t digest)
 {
-	return arena_printf(arena, "svc-%s.%u", service, number);
+	return arena_printf(arena, "svc-%s.%08x", service, digest);
 }
 
 const char *name_guard_chain(struct arena *arena, const char *service, unsigned number)

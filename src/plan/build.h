@@ -20,7 +20,7 @@ struct build {
 /* Names, at most IR_NAME_MAX with the NUL; in the arena. */
 const char *name_service_chain(struct arena *arena, const char *service);
 const char *name_service_counter(struct arena *arena, const char *service);
-const char *name_service_set(struct arena *arena, const char *service, unsigned number);
+const char *name_service_set(struct arena *arena, const char *service, uint32_t digest);
 const char *name_guard_chain(struct arena *arena, const char *service, unsigned number);
 
 uint32_t build_chain(struct build *b, const char *name, bool is_base);

@@ -101,6 +101,13 @@ static void add_tail(struct build *b, const struct target *t)
 	add_verdict(b, IR_ACCEPT, IR_NONE);
 }
 
+/* What a rule about such a target says, the address and the ports aside. */
+static const char *describe(struct build *b, const struct target *t)
+{
+	return arena_printf(b->scratch, "%u %u %s %lld", t->endpoint->protocol, t->to.family,
+			    t->interface ? t->interface : "", (long long)t->endpoint->until);
+}
+
 /* --- a rule each --------------------------------------------------------------------------------
  */
 
@@ -109,9 +116,13 @@ static void plan_single(struct build *b, const struct policy *policy, const stru
 {
 	struct ir_origin origin = policy_origin(policy, t->endpoint->place, "connect");
 	struct port_match ports = { .n = 1 };
+	char to[PREFIX_TEXT_MAX];
 
+	format_prefix(&t->to, to);
 	if (t->endpoint->n_ports)
-		ports = port_match_make(b, sets, t->endpoint->ports, t->endpoint->n_ports);
+		ports = port_match_make(b, sets,
+					arena_printf(b->scratch, "%s to %s", describe(b, t), to),
+					t->endpoint->ports, t->endpoint->n_ports);
 	for (size_t i = 0; i < ports.n; i++) {
 		build_rule(b, origin);
 		add_protocol(b, t);
@@ -160,8 +171,8 @@ static void plan_pairs(struct build *b, const struct policy *policy, struct targ
 			pairs += targets[i].endpoint->n_ports;
 	if (pairs <= PLAN_HANDFUL)
 		return;
-	set = build_set(b, service_set_name(sets), v4 ? IR_KEY_IPV4_PORT : IR_KEY_IPV6_PORT, false,
-			false);
+	set = build_set(b, service_set_name(sets, "pairs %s", describe(b, t)),
+			v4 ? IR_KEY_IPV4_PORT : IR_KEY_IPV6_PORT, false, false);
 	for (size_t i = first; i < n; i++) {
 		if (targets[i].is_done || !has_single_ports(&targets[i]) ||
 		    !same_kind(t, &targets[i]))
@@ -203,6 +214,7 @@ static void plan_prefixes(struct build *b, const struct policy *policy, struct t
 	const struct target *t = &targets[first];
 	bool v4 = t->to.family == ADDR_V4;
 	struct port_match ports = { .n = 1 };
+	const char *meaning;
 	size_t members = 0;
 	uint32_t set;
 
@@ -210,7 +222,11 @@ static void plan_prefixes(struct build *b, const struct policy *policy, struct t
 		members += in_prefix_group(t, &targets[i]);
 	if (members <= PLAN_HANDFUL || !in_prefix_group(t, t))
 		return;
-	set = build_set(b, service_set_name(sets), v4 ? IR_KEY_IPV4 : IR_KEY_IPV6, false, true);
+	/* With the ports: they may be a set of their own, which is looked up a moment later. */
+	meaning = arena_printf(b->scratch, "prefixes %s ports %08x", describe(b, t),
+			       ports_digest(t->endpoint->ports, t->endpoint->n_ports));
+	set = build_set(b, service_set_name(sets, "%s", meaning), v4 ? IR_KEY_IPV4 : IR_KEY_IPV6,
+			false, true);
 	for (size_t i = first; i < n; i++)
 		if (in_prefix_group(t, &targets[i])) {
 			add_prefix_element(b, policy, &targets[i]);
@@ -220,7 +236,7 @@ static void plan_prefixes(struct build *b, const struct policy *policy, struct t
 	targets[first].is_done = true;
 	build_set_finish(b);
 	if (t->endpoint->n_ports)
-		ports = port_match_make(b, sets, t->endpoint->ports, t->endpoint->n_ports);
+		ports = port_match_make(b, sets, meaning, t->endpoint->ports, t->endpoint->n_ports);
 	for (size_t i = 0; i < ports.n; i++) {
 		build_rule(b, policy_origin(policy, (struct place){ 0 }, "connect"));
 		add_match_byte(b, IR_NFPROTO, IR_EQ, v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);

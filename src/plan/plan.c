@@ -200,7 +200,7 @@ static void plan_output(struct build *b, uint32_t services, uint32_t ranges, uin
 	build_rule(b, no_origin);
 	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
 	add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN | TH_ACK, TH_SYN);
-	add_verdict(b, IR_GOTO, initial_syn);
+	add_verdict(b, IR_JUMP, initial_syn);
 }
 
 void plan_build(const struct policy_set *set, struct arena *arena, struct ir_ruleset *ret_ruleset)

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "policy/values.h"
@@ -19,9 +20,57 @@ enum {
 	SINGLE_PORTS_MAX = 4096, /* with more, the map takes ranges instead of a port each */
 };
 
-const char *service_set_name(struct service_sets *sets)
+#define DIGEST_START 2166136261u
+
+/* FNV-1a: short, and the same on every machine. */
+static uint32_t digest(uint32_t hash, uint8_t byte)
 {
-	return name_service_set(sets->names, sets->service, ++sets->n);
+	return (hash ^ byte) * 16777619u;
+}
+
+static uint32_t digest_text(const char *text)
+{
+	uint32_t hash = DIGEST_START;
+
+	for (const char *p = text; *p; p++)
+		hash = digest(hash, (uint8_t)*p);
+	return hash;
+}
+
+uint32_t ports_digest(const struct number_range *ports, size_t n)
+{
+	uint32_t hash = DIGEST_START;
+
+	for (size_t i = 0; i < n; i++)
+		for (unsigned shift = 0; shift < 16; shift += 8)
+			hash = digest(digest(hash, (uint8_t)(ports[i].first >> shift)),
+				      (uint8_t)(ports[i].last >> shift));
+	return hash;
+}
+
+static bool is_used(const struct service_sets *sets, uint32_t name)
+{
+	for (size_t i = 0; i < sets->n_used; i++)
+		if (sets->used[i] == name)
+			return true;
+	return false;
+}
+
+const char *service_set_name(struct service_sets *sets, const char *meaning, ...)
+{
+	AUTO(mem) char *text = NULL;
+	uint32_t name;
+	va_list args;
+
+	va_start(args, meaning);
+	if (vasprintf(&text, meaning, args) < 0)
+		abort();
+	va_end(args);
+	/* two lines that say the same but for the elements, or a collision */
+	for (name = digest_text(text); is_used(sets, name); name++)
+		;
+	*ARENA_APPEND(sets->names, sets->used, sets->n_used) = name;
+	return name_service_set(sets->names, sets->service, name);
 }
 
 /* --- lists of ports -----------------------------------------------------------------------------
@@ -40,7 +89,7 @@ static void add_port_element(struct build *b, uint32_t first, uint32_t last, uin
 	e->origin = origin;
 }
 
-struct port_match port_match_make(struct build *b, struct service_sets *sets,
+struct port_match port_match_make(struct build *b, struct service_sets *sets, const char *meaning,
 				  const struct number_range *ports, size_t n)
 {
 	struct port_match match = { ports, n, IR_NONE };
@@ -48,7 +97,8 @@ struct port_match port_match_make(struct build *b, struct service_sets *sets,
 	if (n <= PLAN_HANDFUL)
 		return match;
 	match.n = 1;
-	match.set = build_set(b, service_set_name(sets), IR_KEY_PORT, false, true);
+	match.set =
+		build_set(b, service_set_name(sets, "ports %s", meaning), IR_KEY_PORT, false, true);
 	for (size_t i = 0; i < n; i++)
 		add_port_element(b, ports[i].first, ports[i].last, IR_NONE, IR_ACCEPT,
 				 (struct ir_origin){ 0 });

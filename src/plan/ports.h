@@ -5,14 +5,21 @@
 
 #include "plan/service.h"
 
-/* Numbers the named sets of one service. */
+/* Names the sets of one service. */
 struct service_sets {
 	struct arena *names;
 	const char *service;
-	unsigned n;
+	uint32_t *used; /* digests */
+	size_t n_used;
 };
 
-const char *service_set_name(struct service_sets *sets);
+/* A name that stands for what the rule around the set says. A packet that is on its way while rules
+ * are exchanged meets the old rule and the set's new elements: it must not be the rule of another
+ * line.
+ */
+const char *service_set_name(struct service_sets *sets, const char *meaning, ...) PRINTF(2, 3);
+
+uint32_t ports_digest(const struct number_range *ports, size_t n);
 
 /* How a list of port ranges is matched: by `n` rules, one for each, or by one with a named set. */
 struct port_match {
@@ -21,7 +28,8 @@ struct port_match {
 	uint32_t set; /* IR_NONE: rules */
 };
 
-struct port_match port_match_make(struct build *b, struct service_sets *sets,
+/* meaning: what else the rule says. */
+struct port_match port_match_make(struct build *b, struct service_sets *sets, const char *meaning,
 				  const struct number_range *ports, size_t n);
 /* The match of rule i. */
 void add_port_match(struct build *b, const struct port_match *match, size_t i, enum ir_field field);

@@ -83,7 +83,8 @@ static void plan_listener(struct build *b, const struct policy *policy,
 {
 	bool tcp = listener->protocol == PROTOCOL_TCP;
 	struct ir_origin origin = policy_origin(policy, listener->place, "listen");
-	struct port_match ports = port_match_make(b, sets, listener->ports, listener->n_ports);
+	struct port_match ports = port_match_make(b, sets, tcp ? "listen tcp" : "listen udp",
+						  listener->ports, listener->n_ports);
 
 	for (size_t i = 0; i < ports.n; i++) {
 		build_rule(b, origin);
