@@ -499,6 +499,31 @@ static void subtract_claimed(struct arena *arena, const struct policy_set *set,
 	*ARENA_APPEND(arena, *list, *n) = subuids;
 }
 
+/* newuidmap(1) would let the service become that account, so it is right to govern it; but whoever
+ * it belongs to will wonder.
+ */
+static void warn_accounts(const struct policy_set *set, const struct uid_owner *subuids,
+			  struct identity *identity, struct diags *diags)
+{
+	struct number_range rest = subuids->uids;
+	const char *name;
+	uint32_t uid;
+
+	while (rest.first <= rest.last && (name = identity_first_user(identity, rest, &uid))) {
+		if (!find_owner(set->named, set->n_named, uid)) {
+			diag_add(diags, DIAG_WARNING, subuids->place,
+				 "the subordinate ids %u-%u hold uid %u (%s), which is then "
+				 "governed like service %s; give that service's user a range "
+				 "without accounts",
+				 subuids->uids.first, subuids->uids.last, uid,
+				 text_printable(diags->arena, name, strlen(name), 60),
+				 set->services[subuids->service].policy->service);
+			return;
+		}
+		rest.first = uid + 1;
+	}
+}
+
 static void index_subuids(struct policy_set *set, struct identity *identity, struct arena *arena,
 			  struct diags *diags)
 {
@@ -519,6 +544,8 @@ static void index_subuids(struct policy_set *set, struct identity *identity, str
 	if (!n)
 		return;
 	qsort(list, n, sizeof(*list), compare_owners);
+	for (size_t i = 0; i < n; i++)
+		warn_accounts(set, &list[i], identity, diags);
 	add_disjoint(arena, set, list, n, diags, &set->ranges, &set->n_ranges);
 	qsort(set->ranges, set->n_ranges, sizeof(*set->ranges), compare_owners);
 }

@@ -303,7 +303,8 @@ int identity_find_group(struct identity *identity, const char *name, uint32_t *r
 	return 0;
 }
 
-const char *identity_user_name(struct identity *identity, uint32_t uid)
+/* The first of by_uid with at least that uid. */
+static size_t lower_bound(const struct identity *identity, uint32_t uid)
 {
 	size_t low = 0, high = identity->n_users;
 
@@ -315,8 +316,27 @@ const char *identity_user_name(struct identity *identity, uint32_t uid)
 		else
 			high = middle;
 	}
-	if (low < identity->n_users && identity->by_uid[low]->uid == uid)
-		return identity->by_uid[low]->name;
+	return low;
+}
+
+const char *identity_first_user(struct identity *identity, struct number_range uids,
+				uint32_t *ret_uid)
+{
+	size_t i = lower_bound(identity, uids.first);
+
+	if (i == identity->n_users || identity->by_uid[i]->uid > uids.last)
+		return NULL;
+	*ret_uid = identity->by_uid[i]->uid;
+	return identity->by_uid[i]->name;
+}
+
+const char *identity_user_name(struct identity *identity, uint32_t uid)
+{
+	uint32_t found;
+	const char *name = identity_first_user(identity, (struct number_range){ uid, uid }, &found);
+
+	if (name)
+		return name;
 	for (size_t i = 0; i < identity->n_asked; i++)
 		if (!identity->asked[i].missing && identity->asked[i].uid == uid)
 			return identity->asked[i].name;

@@ -23,6 +23,10 @@ int identity_find_group(struct identity *identity, const char *name, uint32_t *r
 /* The name of a uid, or NULL. */
 const char *identity_user_name(struct identity *identity, uint32_t uid);
 
+/* The first account of /etc/passwd with a uid in the range: its name, or NULL. */
+const char *identity_first_user(struct identity *identity, struct number_range uids,
+				uint32_t *ret_uid);
+
 /* The uids of a group's members: those it lists and those whose primary group it is. */
 size_t identity_group_members(struct identity *identity, uint32_t gid, const uint32_t **ret_uids);
 
