@@ -49,6 +49,7 @@ silent() {
 
 # bind_shell USER KIND ADDRESS:PORT: listens in the background for one caller
 bind_shell() {
+	: >"$T/shell.log" # of the shell before: it says that it listens, too
 	attempt "$1" -t 3000 "$2" "$3" >"$T/shell.log" &
 	shell_pid=$!
 	wait_until 3 grep -q listening "$T/shell.log" || die "no bind shell"
