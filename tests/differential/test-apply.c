@@ -2,15 +2,20 @@
 /* test-apply.c - what becomes of the table when others meddle, the kernel refuses, or owners
  * change.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -109,7 +114,7 @@ static pid_t start_committer(const struct space *space)
 	return pid;
 }
 
-static void stop_committer(pid_t pid)
+static void stop_process(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -136,7 +141,7 @@ static void commits_in_between(bool owner)
 		if (i % 50 < 2)
 			assert_lists(space, pair.listings[i % 2]);
 	}
-	stop_committer(committer);
+	stop_process(committer);
 	print_message("# %u retries, %u times the whole table\n", retries, whole);
 	assert_true(retries > 0);
 	nl_table_close(table);
@@ -168,7 +173,7 @@ static void test_whole_among_commits(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		apply(table, NULL, &pair.rulesets[i % 2], &result);
 	assert_lists(space, pair.listings[1]);
-	stop_committer(committer);
+	stop_process(committer);
 	nl_table_close(table);
 	pair_done(&pair);
 	space_free(space);
@@ -524,6 +529,144 @@ static void test_counters(void **state)
 	space_free(space);
 }
 
+/* --- no packet gets through meanwhile -----------------------------------------------------------
+ */
+
+struct sent {
+	volatile bool go;
+	volatile unsigned long through, refused;
+};
+
+static void put_uid(uint8_t *key, uint32_t uid)
+{
+	uid = htonl(uid);
+	memcpy(key, &uid, sizeof(uid));
+}
+
+static void add_lookup(struct arena *arena, struct ir_ruleset *r, uint32_t set)
+{
+	struct ir_stmt *s = add_rule(arena, r, 1);
+
+	s->kind = IR_STMT_VMAP;
+	s->field = IR_SKUID;
+	s->index = set;
+}
+
+/* Everybody from uid 1000 to 300999 is refused; the chain and the elements have a number. */
+static void make_wall(struct arena *arena, struct ir_ruleset *r, unsigned number)
+{
+	const char *chain = arena_printf(arena, "svc-%u", number);
+
+	memset(r, 0, sizeof(*r));
+	add_chain(arena, r, "output");
+	add_lookup(arena, r, 0);
+	add_lookup(arena, r, 1);
+	add_chain(arena, r, chain);
+	add_rule(arena, r, 2)->op = IR_DROP;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct ir_set *set = ARENA_APPEND(arena, r->sets, r->n_sets);
+
+		*set = (struct ir_set){ .name = i ? "ranges" : "services",
+					.key_type = IR_KEY_UID,
+					.is_map = true,
+					.is_interval = i,
+					.size = i ? 0 : 4096,
+					.first_element = (uint32_t)r->n_elements,
+					.n_elements = 2000 };
+		for (uint32_t j = 0; j < set->n_elements; j++) {
+			struct ir_element *e = ARENA_APPEND(arena, r->elements, r->n_elements);
+
+			put_uid(e->key, i ? 100000 + j * 100 : 1000 + j);
+			put_uid(e->last, i ? 100099 + j * 100 : 1000 + j);
+			e->verdict = IR_GOTO;
+			e->chain = 1;
+			e->origin = at_line(j % (7 + number));
+		}
+	}
+	ir_check(r);
+}
+
+static void bring_loopback_up(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	AUTO(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+}
+
+/* A process of that user that sends all the time. */
+static pid_t start_sender(const struct space *space, uid_t uid, struct sent *sent)
+{
+	pid_t pid = fork();
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(9),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd;
+
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	space_enter(space);
+	if (setresuid(uid, uid, uid) < 0)
+		abort();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (!sent->go)
+		usleep(1000);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	for (;;) {
+		if (sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1)
+			sent->through++;
+		else if (errno == EPERM)
+			sent->refused++;
+	}
+}
+
+static void test_no_gap(void **state)
+{
+	enum { ROUNDS = 60 };
+	static const uid_t uids[] = { 1000, 1777, 100000, 250050 };
+	AUTO(arena) struct arena *arena = arena_new();
+	struct space *space = space_new();
+	struct nl_table *table;
+	struct sent *sent = mmap(NULL, sizeof(*sent) * ARRAY_SIZE(uids), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct ir_ruleset rulesets[2];
+	struct nl_result result;
+	pid_t senders[ARRAY_SIZE(uids)];
+
+	assert_true(sent != MAP_FAILED);
+	bring_loopback_up();
+	make_wall(arena, &rulesets[0], 0);
+	make_wall(arena, &rulesets[1], 1);
+	/* Before there is a netlink socket: a copy of it in a sender would keep the table owned. */
+	for (unsigned i = 0; i < ARRAY_SIZE(uids); i++)
+		senders[i] = start_sender(space, uids[i], &sent[i]);
+	table = open_table(space, true);
+	apply(table, NULL, &rulesets[0], &result);
+	for (unsigned i = 0; i < ARRAY_SIZE(uids); i++)
+		sent[i].go = true;
+	for (unsigned i = 1; i < ROUNDS; i++) {
+		if (i % 10 == 0) { /* as after a restart of the daemon */
+			nl_table_close(table);
+			table = open_table(space, true);
+		}
+		apply(table, i % 5 ? &rulesets[(i + 1) % 2] : NULL, &rulesets[i % 2], &result);
+		usleep(10000);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(uids); i++) {
+		stop_process(senders[i]);
+		print_message("# uid %u: %lu got through, %lu refused\n", uids[i], sent[i].through,
+			      sent[i].refused);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(uids); i++) {
+		assert_true(sent[i].refused > 0);
+		assert_int_equal(sent[i].through, 0);
+	}
+	munmap(sent, sizeof(*sent) * ARRAY_SIZE(uids));
+	nl_table_close(table);
+	space_free(space);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -539,6 +682,7 @@ int main(void)
 		cmocka_unit_test(test_meddling),
 		cmocka_unit_test(test_wrong_picture),
 		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_no_gap),
 	};
 	const char *why = space_unavailable();
 

@@ -89,7 +89,9 @@ static void test_bytecode(void **state)
 	space_free(space);
 }
 
-/* One ruleset, then others that differ a little, each compared with what nft loads. */
+/* One ruleset, in place of none or of the walk's before, then others that differ a little, each
+ * compared with what nft loads.
+ */
 static void walk(uint64_t seed, bool owner, struct space *by_nft, struct space *by_us,
 		 struct nl_table *table)
 {
@@ -98,7 +100,14 @@ static void walk(uint64_t seed, bool owner, struct space *by_nft, struct space *
 	uint64_t random = seed * 0x9e3779b97f4a7c15;
 	struct random_spec spec;
 	struct nl_result result;
+	struct diags diags;
+	bool fresh = seed % 2;
 
+	if (fresh) {
+		diags_init(&diags);
+		assert_int_equal(nl_table_remove(table, &diags), 0);
+		diags_done(&diags);
+	}
 	random_spec(&random, &spec);
 	for (unsigned step = 0; step < STEPS; step++) {
 		AUTO(mem) char *text = NULL, *theirs = NULL, *ours = NULL;
@@ -112,7 +121,7 @@ static void walk(uint64_t seed, bool owner, struct space *by_nft, struct space *
 		apply(table, step ? &previous : NULL, &ruleset, &result);
 		assert_int_equal(result.replaced_whole, step == 0);
 		ours = space_list(by_us);
-		if (step > 0) {
+		if (step > 0 || !fresh) { /* the order is that of coming */
 			char *x = listing_sorted(ours), *y = listing_sorted(theirs);
 
 			assert_same_text(x, y, seed, "listing after a change");

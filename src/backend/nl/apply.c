@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* apply.c - ruleset → kernel: what changed, or the whole table, in one batch.
+/* apply.c - ruleset → kernel: what changed, or all that the table holds.
  *
  * A batch that assumes something about the kernel names the generation for which that holds, and
- * is begun anew (ERESTART) when somebody else commits first. Two facts of Linux 6.18 to know:
- * only the socket that made an owned table may change it, so nothing needs to be looked at there;
- * and a table gets its owner when it is made, never later (EOPNOTSUPP), except that an orphan of
- * the same flags may be adopted. Deleting an orphan, or a table without owner, and making an owned
- * one of that name works in one batch.
+ * is begun anew (ERESTART) when somebody else commits first. Facts of Linux 6.18 to know: only the
+ * socket that made or adopted an owned table may change it, so nothing needs to be looked at there.
+ * A table gets its owner when it is made, never later (EOPNOTSUPP); but making it "again" with the
+ * same flags adopts an orphan. What a table holds is exchanged in place as long as its flags are
+ * right: deleting and making a table in one batch is atomic for its rules, but not for interval
+ * sets (change.c), and loses the counters.
  */
 #include "backend/nl/apply.h"
 
@@ -21,13 +22,16 @@
 
 #include "backend/nl/change.h"
 #include "backend/nl/counter.h"
+#include "backend/nl/present.h"
 #include "backend/nl/refusal.h"
 #include "backend/nl/set.h"
 #include "backend/nl/verify.h"
 
 enum {
-	GUARDED_TRIES = 20, /* with the generation named; then a batch that needs none is sent */
+	GUARDED_TRIES =
+		20, /* with the generation named; then a batch that can do without is sent */
 	BLIND_TRIES = 5,
+	WRONG_TRIES = 3, /* where what is there is not what it seemed a moment ago */
 };
 
 struct nl_table {
@@ -41,8 +45,9 @@ struct nl_table {
 /* A call of nl_table_apply() on its way. */
 struct attempt {
 	struct nl_table *table;
-	const struct ir_ruleset *current;
-	const struct ir_ruleset *next;
+	struct arena *arena;
+	const struct ir_ruleset *from, *to; /* of the batch sent last; from NULL: of nothing */
+	uint32_t guard; /* the generation that the next batch rests on; 0: on none */
 	struct nl_result result;
 	struct nl_outcome outcome;
 	struct nl_batch batch;
@@ -64,38 +69,98 @@ static uint32_t generation_after(uint32_t generation)
 	return generation + 1 ? generation + 1 : 1; /* the kernel skips 0 */
 }
 
-/* Sends the attempt's batch. generation 0: whatever happened meanwhile. */
-static int commit(struct attempt *a, uint32_t generation)
+static int commit(struct attempt *a)
 {
-	int r = nl_batch_commit(&a->batch, a->table->sock, generation, &a->outcome);
+	int r = nl_batch_commit(&a->batch, a->table->sock, a->guard, &a->outcome);
 
-	a->result.bytes_sent = a->batch.messages.used;
-	a->result.kernel_us = a->outcome.kernel_us;
+	a->result.bytes_sent += a->batch.messages.used;
+	a->result.kernel_us += a->outcome.kernel_us;
 	if (r == 0) {
-		a->table->known = true;
-		a->table->generation = generation ? generation_after(generation) : 0;
+		a->guard = a->guard ? generation_after(a->guard) : 0;
+		a->table->generation = a->guard;
 	} else if (!a->outcome.n_refusals) {
 		a->table->known = false; /* no answer: it may be in force or not */
 	}
 	return r;
 }
 
-/* --- what changed ---------------------------------------------------------------------------- */
+/* What makes the table ours, in front of the first batch. */
+enum opening {
+	OPEN_AS_IT_IS,
+	OPEN_CREATE,
+	OPEN_ADOPT,
+};
 
-/* 0 and the generation for which the table is known to be as it was left; -ESTALE: it is not. */
-static int check_picture(struct attempt *a, uint32_t *ret_generation)
+static void write_opening(struct attempt *a, enum opening opening)
+{
+	struct nl_writer writer = { .batch = &a->batch };
+
+	if (opening == OPEN_CREATE)
+		nl_add_table(&writer, IR_TABLE_NAME, table_flags(a->table),
+			     NLM_F_CREATE | NLM_F_EXCL);
+	else if (opening == OPEN_ADOPT && is_owned(a->table))
+		nl_add_table(&writer, IR_TABLE_NAME, table_flags(a->table), 0);
+}
+
+static void undo(struct attempt *a, const struct nl_change *change, bool created)
+{
+	struct nl_writer writer = { .batch = &a->batch };
+	struct nl_outcome unused;
+
+	nl_batch_reset(&a->batch);
+	if (created)
+		nl_delete_table(&writer);
+	else
+		nl_change_undo(change, &a->batch);
+	/* What is left when this fails, the next whole replacement takes away. */
+	if (nl_batch_commit(&a->batch, a->table->sock, 0, &unused) < 0)
+		a->table->known = false;
+	a->table->generation = 0; /* look again */
+}
+
+/* Turns one ruleset into another one. On failure the kernel keeps the first. */
+static int turn(struct attempt *a, const struct nl_change *change, enum opening opening,
+		struct nl_change_counts *ret_counts)
+{
+	bool prepare = nl_change_needs_preparation(change);
+	int r = 0;
+
+	nl_change_rulesets(change, &a->from, &a->to);
+	nl_batch_reset(&a->batch);
+	write_opening(a, opening);
+	if (prepare) {
+		nl_change_prepare(change, &a->batch);
+		r = commit(a);
+		nl_batch_reset(&a->batch);
+	}
+	if (r < 0)
+		return r;
+	nl_change_write(change, &a->batch, ret_counts);
+	if (nl_batch_is_empty(&a->batch))
+		return 0;
+	r = commit(a);
+	if (r < 0 && prepare && a->outcome.n_refusals)
+		undo(a, change, opening == OPEN_CREATE);
+	return r;
+}
+
+/* --- what changed ------------------------------------------------------------------------------
+ */
+
+/* 0, and the guard is the generation for which the table is known to hold `from`; or -ESTALE. */
+static int check_picture(struct attempt *a, const struct ir_ruleset *from)
 {
 	struct nl_table *table = a->table;
 	uint32_t generation;
 	int r = nl_sock_generation(table->sock, &generation);
 
 	if (r == 0 && generation != table->generation && !is_owned(table)) {
-		r = nl_verify(table->sock, table->exprs, a->current);
+		r = nl_verify(table->sock, table->exprs, from);
 		if (r == 0)
 			table->generation = generation;
 	}
 	if (r == 0)
-		*ret_generation = generation;
+		a->guard = generation;
 	return r;
 }
 
@@ -105,74 +170,73 @@ static bool is_picture_wrong(int error)
 	return error == -ENOENT || error == -EEXIST || error == -EBUSY;
 }
 
-/* 0, -ESTALE when only the whole table will do, else the error. */
-static int apply_changes(struct attempt *a)
+/* 0, -ESTALE when all of the table has to be replaced, else the error. */
+static int turn_known(struct attempt *a, const struct ir_ruleset *from, const struct ir_ruleset *to,
+		      struct nl_change_counts *ret_counts)
 {
-	struct nl_change_counts counts = { 0 };
-	uint32_t generation = 0;
-	int r = nl_change(&a->batch, a->table->exprs, a->current, a->next, &counts);
+	AUTO(nl_change) struct nl_change *change = NULL;
+	int r = nl_change_new(from, false, to, a->table->exprs, &change);
 
 	if (r < 0)
 		return r == -EOPNOTSUPP ? -ESTALE : r;
 	for (unsigned i = 0; i < GUARDED_TRIES; i++) {
-		a->result.retries = i;
-		r = check_picture(a, &generation);
-		if (r == -EINTR) /* somebody committed while we looked */
-			continue;
-		if (r < 0)
-			return r;
-		if (nl_batch_is_empty(&a->batch))
-			return 0;
-		r = commit(a, generation);
-		if (r != -ERESTART)
+		r = check_picture(a, from);
+		if (r == 0)
+			r = turn(a, change, OPEN_AS_IT_IS, ret_counts);
+		if (r != -ERESTART && r != -EINTR) /* EINTR: a commit while we looked */
 			break;
+		a->result.retries++;
 	}
-	if (r == -ERESTART && is_owned(a->table))
-		r = commit(a, 0);
-	if (r == -ERESTART || r == -EINTR || is_picture_wrong(r))
-		return -ESTALE;
-	a->result.chains_changed = counts.chains;
-	a->result.elements_changed = counts.elements;
-	return r;
+	if (r == -ERESTART) { /* others commit all the time: the next call looks again */
+		a->guard = 0;
+		r = turn(a, change, OPEN_AS_IT_IS, ret_counts);
+	}
+	return r == -EINTR || is_picture_wrong(r) ? -ESTALE : r;
 }
 
-/* --- the whole table ------------------------------------------------------------------------- */
-
-static int note_table(const struct nlmsghdr *nlh, void *data)
+/* The rest of a way round (nl_change_detour()): what is in force means the same already. */
+static void finish_detour(struct attempt *a, const struct ir_ruleset *detour,
+			  const struct ir_ruleset *next)
 {
-	bool *ret_exists = data;
+	struct nl_change_counts unused;
 
-	*ret_exists = mnl_nlmsg_get_payload_len(nlh) > 0;
+	if (turn_known(a, detour, next, &unused) < 0)
+		a->table->known = false;
+}
+
+static int apply_changes(struct attempt *a, const struct ir_ruleset *current,
+			 const struct ir_ruleset *next)
+{
+	const struct ir_ruleset *detour = nl_change_detour(current, false, next, a->arena);
+	struct nl_change_counts counts = { 0 };
+	int r = turn_known(a, current, detour ? detour : next, &counts);
+
+	if (r < 0)
+		return r;
+	a->result.chains_changed = counts.chains;
+	a->result.elements_changed = counts.elements;
+	if (detour)
+		finish_detour(a, detour, next);
 	return 0;
 }
 
-static int table_exists(struct nl_table *table, bool *ret_exists)
-{
-	uint8_t buffer[NL_REQUEST_MAX];
-	struct nlmsghdr *nlh = nl_request_init(buffer, NFT_MSG_GETTABLE, 0);
-	int r;
+/* --- all that the table holds ------------------------------------------------------------------
+ */
 
-	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, IR_TABLE_NAME);
-	*ret_exists = false;
-	r = nl_sock_ask(table->sock, nlh, note_table, ret_exists);
-	return r == -ENOENT ? 0 : r;
-}
-
-static int write_whole(struct attempt *a, bool exists)
+/* Deletes the table and makes it anew in one batch: where its flags or its hooks are not ours. */
+static int make_anew(struct attempt *a, const struct ir_ruleset *next)
 {
-	const struct ir_ruleset *next = a->next;
 	struct nl_writer writer = { .batch = &a->batch, .exprs = a->table->exprs, .ruleset = next };
 	AUTO(mem) struct nl_counter_value *values = NULL;
-	int r;
+	int r = nl_read_counters(a->table->sock, next, &values);
 
+	if (r < 0 && r != -EINTR) /* then they start from 0 */
+		return r;
+	a->from = NULL;
+	a->to = next;
 	nl_batch_reset(&a->batch);
-	if (exists) {
-		r = nl_read_counters(a->table->sock, next, &values);
-		if (r < 0)
-			return r;
-		nl_delete_table(&writer);
-	}
-	nl_add_table(&writer, IR_TABLE_NAME, table_flags(a->table), NLM_F_CREATE | NLM_F_EXCL);
+	nl_delete_table(&writer);
+	write_opening(a, OPEN_CREATE);
 	for (uint32_t i = 0; i < next->n_counters; i++)
 		nl_add_counter(&writer, i, values ? values[i].packets : 0,
 			       values ? values[i].bytes : 0);
@@ -184,66 +248,79 @@ static int write_whole(struct attempt *a, bool exists)
 	}
 	for (uint32_t i = 0; i < next->n_chains; i++)
 		nl_fill_chain(&writer, i);
-	return a->batch.error;
+	return commit(a);
 }
 
-/* Somebody made or deleted the table just now. */
-static bool has_table_appeared(const struct attempt *a, int error)
+/* Exchanges what the table holds, of which only the names are known. */
+static int turn_unknown(struct attempt *a, const struct nl_present *present,
+			const struct ir_ruleset *next)
 {
-	const struct nl_refusal *refusal = &a->outcome.refusals[0];
+	const struct ir_ruleset *names = &present->names;
+	const struct ir_ruleset *detour = nl_change_detour(names, true, next, a->arena);
+	enum opening opening = present->exists ? OPEN_ADOPT : OPEN_CREATE;
+	AUTO(nl_change) struct nl_change *change = NULL;
+	struct nl_change_counts unused;
+	int r = nl_change_new(names, true, detour ? detour : next, a->table->exprs, &change);
 
-	return (error == -ENOENT || error == -EEXIST) && a->outcome.n_refusals &&
-	       refusal->has_item && refusal->item.subject == NL_TABLE;
+	if (r == -EOPNOTSUPP)
+		return make_anew(a, next);
+	if (r == 0)
+		r = turn(a, change, opening, &unused);
+	if (r == 0 && detour)
+		finish_detour(a, detour, next);
+	return r;
 }
 
-static int apply_whole(struct attempt *a)
+static int apply_whole(struct attempt *a, const struct ir_ruleset *next)
 {
-	bool exists = false, written = false, existed = false;
-	uint32_t generation;
+	struct nl_present present;
+	unsigned wrong = 0;
 	int r = 0;
 
-	a->table->known = false;
 	for (unsigned i = 0; i < GUARDED_TRIES + BLIND_TRIES; i++) {
-		r = nl_sock_generation(a->table->sock, &generation);
+		r = nl_sock_generation(a->table->sock, &a->guard);
 		if (r == 0)
-			r = table_exists(a->table, &exists);
-		if (r == 0 && (!written || exists != existed))
-			r = write_whole(a, exists);
-		if (r < 0)
-			return r;
-		written = true;
-		existed = exists;
-		/* The batch holds whatever else is done; the guard only spares an error. Where
-		 * others commit all the time, it would keep us out for good.
+			r = nl_present_read(a->table->sock, a->arena, &present);
+		/* Where others commit all the time, guards and long dumps would keep us out for
+		 * good. Without a guard, a change of our table just now shows as an error.
 		 */
-		r = commit(a, i < GUARDED_TRIES ? generation : 0);
-		if (r != -ERESTART && !has_table_appeared(a, r))
+		if (i >= GUARDED_TRIES) {
+			a->guard = 0;
+			present.is_strange |= r == -EINTR;
+			r = r == -EINTR ? 0 : r;
+		}
+		a->table->known = true; /* unless something fails on the way */
+		if (r == 0 && present.exists &&
+		    (present.is_strange || present.flags != table_flags(a->table)))
+			r = make_anew(a, next);
+		else if (r == 0)
+			r = turn_unknown(a, &present, next);
+		if (r != -ERESTART && r != -EINTR &&
+		    (!is_picture_wrong(r) || ++wrong == WRONG_TRIES))
 			break;
 		a->result.retries++;
 	}
+	a->table->known = a->table->known && r == 0;
 	a->result.replaced_whole = true;
-	a->result.chains_changed = (unsigned)a->next->n_chains;
-	a->result.elements_changed = (unsigned)a->next->n_elements;
+	a->result.chains_changed = (unsigned)next->n_chains;
+	a->result.elements_changed = (unsigned)next->n_elements;
 	return r;
 }
 
 int nl_table_apply(struct nl_table *table, const struct ir_ruleset *current,
 		   const struct ir_ruleset *next, struct nl_result *ret_result, struct diags *diags)
 {
-	struct attempt a = { .table = table, .current = current, .next = next };
-	unsigned retries;
+	AUTO(arena) struct arena *arena = arena_new();
+	struct attempt a = { .table = table, .arena = arena };
 	int r = -ESTALE;
 
 	nl_batch_init(&a.batch);
 	if (current && table->known)
-		r = apply_changes(&a);
-	if (r == -ESTALE) {
-		retries = a.result.retries;
-		r = apply_whole(&a);
-		a.result.retries += retries;
-	}
+		r = apply_changes(&a, current, next);
+	if (r == -ESTALE)
+		r = apply_whole(&a, next);
 	if (r < 0)
-		nl_report(&a.outcome, r, current, next, diags);
+		nl_report(&a.outcome, r, a.from, a.to, diags);
 	else
 		*ret_result = a.result;
 	nl_batch_done(&a.batch);

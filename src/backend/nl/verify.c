@@ -15,6 +15,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "backend/nl/attr.h"
 #include "backend/nl/names.h"
 #include "backend/nl/object.h"
 #include "backend/nl/set.h"
@@ -25,122 +26,36 @@ struct verify {
 	struct nl_writer writer; /* writes to scratch */
 	struct nl_batch scratch;
 	struct names counters, chains, sets;
-	uint32_t n_counters, n_chains, n_sets; /* seen */
-	uint32_t n_rules;		       /* seen, of the chain whose rules are being dumped */
-	uint32_t set;			       /* whose elements are being dumped */
-	uint32_t n_starts, n_ends;	       /* seen, of its elements */
+	uint32_t set;	 /* whose elements are being dumped */
+	uint32_t n;	 /* seen in this dump: counters, chains, rules of a chain, ... */
+	uint32_t n_ends; /* ends of intervals */
 };
-
-static const struct nlattr *find_attr(const struct nlattr *attr, size_t n, uint16_t type)
-{
-	int left = (int)n;
-
-	for (; mnl_attr_ok(attr, left);
-	     left -= (int)((const char *)mnl_attr_next(attr) - (const char *)attr),
-	     attr = mnl_attr_next(attr))
-		if (mnl_attr_get_type(attr) == type)
-			return attr;
-	return NULL;
-}
-
-/* libnftnl sends some names without the NUL that the kernel gives back with them. */
-static bool payload_equal(const struct nlattr *ours, const struct nlattr *dumped)
-{
-	size_t n = mnl_attr_get_payload_len(ours), n_dumped = mnl_attr_get_payload_len(dumped);
-	const char *bytes = mnl_attr_get_payload(dumped);
-
-	return (n_dumped == n || (n_dumped == n + 1 && !bytes[n])) &&
-	       memcmp(mnl_attr_get_payload(ours), bytes, n) == 0;
-}
-
-/* Whether the dumped attributes hold all that ours say (but for one of type `skip`, 0: none);
- * lists have to be of the same length.
- */
-static bool attrs_cover(const struct nlattr *ours, size_t n_ours, const struct nlattr *dumped,
-			size_t n_dumped, uint16_t skip)
-{
-	const char *ours_end = (const char *)ours + n_ours;
-	const char *dumped_end = (const char *)dumped + n_dumped;
-	const struct nlattr *list_at = dumped; /* of a list: behind the last one found */
-
-	for (; mnl_attr_ok(ours, (int)(ours_end - (const char *)ours));
-	     ours = mnl_attr_next(ours)) {
-		uint16_t type = mnl_attr_get_type(ours);
-		const struct nlattr *found =
-			find_attr(list_at, (size_t)(dumped_end - (const char *)list_at), type);
-
-		if (skip && type == skip)
-			continue;
-		if (!found)
-			found = find_attr(dumped, n_dumped, type);
-		else if (type == NFTA_LIST_ELEM)
-			list_at = mnl_attr_next(found);
-		if (!found)
-			return false;
-		if (ours->nla_type & NLA_F_NESTED) {
-			if (!attrs_cover(mnl_attr_get_payload(ours), mnl_attr_get_payload_len(ours),
-					 mnl_attr_get_payload(found),
-					 mnl_attr_get_payload_len(found), 0))
-				return false;
-		} else if (!payload_equal(ours, found)) {
-			return false;
-		}
-	}
-	return list_at == dumped ||
-	       !find_attr(list_at, (size_t)(dumped_end - (const char *)list_at), NFTA_LIST_ELEM);
-}
-
-static const struct nlattr *message_attrs(const struct nlmsghdr *nlh, size_t *ret_n)
-{
-	const struct nlattr *attrs = mnl_nlmsg_get_payload_offset(nlh, sizeof(struct nfgenmsg));
-
-	*ret_n = (size_t)((const char *)mnl_nlmsg_get_payload_tail(nlh) - (const char *)attrs);
-	return attrs;
-}
 
 /* Holds the message written last against a dumped one. 0 or -ESTALE. */
 static int compare(struct verify *v, const struct nlmsghdr *dumped, uint16_t skip)
 {
-	size_t n_ours, n_dumped;
-	const struct nlattr *ours = message_attrs(nl_batch_last(&v->scratch), &n_ours);
-	const struct nlattr *theirs = message_attrs(dumped, &n_dumped);
-	bool same = attrs_cover(ours, n_ours, theirs, n_dumped, skip);
+	bool same = nl_message_covers(dumped, nl_batch_last(&v->scratch), skip);
 	int r = v->scratch.error;
 
 	nl_batch_reset(&v->scratch);
 	return r ? r : same ? 0 : -ESTALE;
 }
 
-/* The text of an attribute when the message is about our table, else NULL. */
-static const char *name_in_our_table(const struct nlmsghdr *nlh, uint16_t table, uint16_t name)
-{
-	size_t n;
-	const struct nlattr *attrs = message_attrs(nlh, &n);
-	const struct nlattr *table_attr = find_attr(attrs, n, table);
-	const struct nlattr *name_attr = find_attr(attrs, n, name);
-	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
-
-	if (!table_attr || !name_attr || nfg->nfgen_family != NFPROTO_INET ||
-	    strcmp(mnl_attr_get_str(table_attr), IR_TABLE_NAME) != 0)
-		return NULL;
-	return mnl_attr_get_str(name_attr);
-}
-
 static int see_counter(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
-	const char *name = name_in_our_table(nlh, NFTA_OBJ_TABLE, NFTA_OBJ_NAME);
+	const char *name = nl_message_name(nlh, NFTA_OBJ_TABLE, NFTA_OBJ_NAME);
 
 	if (!name)
 		return 0;
-	v->n_counters++;
+	v->n++;
 	return names_find(&v->counters, name) == IR_NONE ? -ESTALE : 0;
 }
 
 static int see_chain(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
-	const char *name = name_in_our_table(nlh, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
+	const char *name = nl_message_name(nlh, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
 	uint32_t chain;
 
 	if (!name)
@@ -148,7 +63,7 @@ static int see_chain(const struct nlmsghdr *nlh, void *data)
 	chain = names_find(&v->chains, name);
 	if (chain == IR_NONE)
 		return -ESTALE;
-	v->n_chains++;
+	v->n++;
 	nl_add_chain(&v->writer, chain);
 	return compare(v, nlh, 0);
 }
@@ -156,7 +71,7 @@ static int see_chain(const struct nlmsghdr *nlh, void *data)
 static int see_rule(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
-	const char *name = name_in_our_table(nlh, NFTA_RULE_TABLE, NFTA_RULE_CHAIN);
+	const char *name = nl_message_name(nlh, NFTA_RULE_TABLE, NFTA_RULE_CHAIN);
 	const struct ir_chain *c;
 	uint32_t chain;
 
@@ -166,16 +81,16 @@ static int see_rule(const struct nlmsghdr *nlh, void *data)
 	if (chain == IR_NONE)
 		return -ESTALE;
 	c = &v->ruleset->chains[chain];
-	if (v->n_rules == c->n_rules)
+	if (v->n == c->n_rules)
 		return -ESTALE;
-	nl_add_rule(&v->writer, chain, c->first_rule + v->n_rules++);
+	nl_add_rule(&v->writer, chain, c->first_rule + v->n++);
 	return compare(v, nlh, 0);
 }
 
 static int see_set(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
-	const char *name = name_in_our_table(nlh, NFTA_SET_TABLE, NFTA_SET_NAME);
+	const char *name = nl_message_name(nlh, NFTA_SET_TABLE, NFTA_SET_NAME);
 	uint32_t set;
 
 	if (!name)
@@ -183,7 +98,7 @@ static int see_set(const struct nlmsghdr *nlh, void *data)
 	set = names_find(&v->sets, name);
 	if (set == IR_NONE)
 		return -ESTALE;
-	v->n_sets++;
+	v->n++;
 	nl_add_set(&v->writer, set);
 	return compare(v, nlh, NFTA_SET_ID); /* it is good for one batch */
 }
@@ -232,9 +147,7 @@ static bool element_covered(struct verify *v, uint32_t index, const struct nlatt
 		mnl_attr_for_each_nested(part, attr) is_end |=
 			mnl_attr_get_type(part) == NFTA_SET_ELEM_FLAGS;
 		if (!is_end)
-			covered = attrs_cover(
-				mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr),
-				mnl_attr_get_payload(dumped), mnl_attr_get_payload_len(dumped), 0);
+			covered = nl_attr_covers(dumped, attr);
 	}
 	nl_batch_reset(&v->scratch);
 	return covered;
@@ -247,8 +160,8 @@ static int see_element(struct verify *v, const struct nlattr *element)
 	unsigned length = ir_key_length(set->key_type);
 	const void *parts = mnl_attr_get_payload(element);
 	size_t n = mnl_attr_get_payload_len(element);
-	const struct nlattr *key_attr = find_attr(parts, n, NFTA_SET_ELEM_KEY);
-	const struct nlattr *flags_attr = find_attr(parts, n, NFTA_SET_ELEM_FLAGS);
+	const struct nlattr *key_attr = nl_attr_find(parts, n, NFTA_SET_ELEM_KEY);
+	const struct nlattr *flags_attr = nl_attr_find(parts, n, NFTA_SET_ELEM_FLAGS);
 	uint8_t dumped[IR_KEY_MAX] = { 0 }, key[IR_KEY_MAX];
 	const struct nlattr *value;
 	uint32_t index;
@@ -256,8 +169,8 @@ static int see_element(struct verify *v, const struct nlattr *element)
 
 	if (!key_attr)
 		return -ESTALE;
-	value = find_attr(mnl_attr_get_payload(key_attr), mnl_attr_get_payload_len(key_attr),
-			  NFTA_DATA_VALUE);
+	value = nl_attr_find(mnl_attr_get_payload(key_attr), mnl_attr_get_payload_len(key_attr),
+			     NFTA_DATA_VALUE);
 	if (!value || mnl_attr_get_payload_len(value) != length)
 		return -ESTALE;
 	memcpy(dumped, mnl_attr_get_payload(value), length);
@@ -269,7 +182,7 @@ static int see_element(struct verify *v, const struct nlattr *element)
 			       0 :
 			       -ESTALE;
 	}
-	v->n_starts++;
+	v->n++;
 	index = find_element(v, key, false);
 	return index != IR_NONE && element_covered(v, index, element) ? 0 : -ESTALE;
 }
@@ -278,8 +191,8 @@ static int see_elements(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
 	size_t n;
-	const struct nlattr *attrs = message_attrs(nlh, &n), *element;
-	const struct nlattr *list = find_attr(attrs, n, NFTA_SET_ELEM_LIST_ELEMENTS);
+	const struct nlattr *attrs = nl_message_attrs(nlh, &n), *element;
+	const struct nlattr *list = nl_attr_find(attrs, n, NFTA_SET_ELEM_LIST_ELEMENTS);
 	int r = 0;
 
 	if (!list)
@@ -309,16 +222,23 @@ static uint32_t count_ends(const struct ir_ruleset *ruleset, const struct ir_set
 	return n;
 }
 
-/* Dumps what the table has of a kind, or what a chain or set of it holds. */
-static int ask(struct verify *v, uint16_t type, nl_answer_fn fn, const char *holder)
+/* Dumps what the table has of a kind, or what a chain or set of it holds: n things, or -ESTALE. */
+static int ask(struct verify *v, uint16_t type, nl_answer_fn fn, const char *holder, size_t n)
 {
+	enum { TRIES = 100 };
 	uint8_t buffer[NL_REQUEST_MAX];
-	struct nlmsghdr *nlh = nl_request_init(buffer, type, NLM_F_DUMP);
+	struct nlmsghdr *nlh;
+	int r = -EINTR;
 
-	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, IR_TABLE_NAME);
-	if (holder)
-		mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, holder);
-	return nl_sock_ask(v->sock, nlh, fn, v);
+	for (unsigned i = 0; r == -EINTR && i < TRIES; i++) {
+		nlh = nl_request_init(buffer, type, NLM_F_DUMP);
+		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, IR_TABLE_NAME);
+		if (holder)
+			mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, holder);
+		v->n = v->n_ends = 0;
+		r = nl_sock_ask(v->sock, nlh, fn, v);
+	}
+	return r == 0 && v->n != n ? -ESTALE : r;
 }
 static_assert((int)NFTA_RULE_TABLE == (int)NFTA_OBJ_TABLE &&
 		      (int)NFTA_RULE_TABLE == (int)NFTA_SET_TABLE &&
@@ -329,15 +249,14 @@ static_assert((int)NFTA_RULE_TABLE == (int)NFTA_OBJ_TABLE &&
 
 static int verify_sets(struct verify *v)
 {
-	int r = ask(v, NFT_MSG_GETSET, see_set, NULL);
+	const struct ir_ruleset *ruleset = v->ruleset;
+	int r = ask(v, NFT_MSG_GETSET, see_set, NULL, ruleset->n_sets);
 
-	for (v->set = 0; r == 0 && v->set < v->ruleset->n_sets; v->set++) {
-		const struct ir_set *set = &v->ruleset->sets[v->set];
+	for (v->set = 0; r == 0 && v->set < ruleset->n_sets; v->set++) {
+		const struct ir_set *set = &ruleset->sets[v->set];
 
-		v->n_starts = v->n_ends = 0;
-		r = ask(v, NFT_MSG_GETSETELEM, see_elements, set->name);
-		if (r == 0 &&
-		    (v->n_starts != set->n_elements || v->n_ends != count_ends(v->ruleset, set)))
+		r = ask(v, NFT_MSG_GETSETELEM, see_elements, set->name, set->n_elements);
+		if (r == 0 && v->n_ends != count_ends(ruleset, set))
 			r = -ESTALE;
 	}
 	return r;
@@ -345,41 +264,42 @@ static int verify_sets(struct verify *v)
 
 static int verify_rules(struct verify *v)
 {
-	int r = ask(v, NFT_MSG_GETCHAIN, see_chain, NULL);
+	const struct ir_ruleset *ruleset = v->ruleset;
+	int r = ask(v, NFT_MSG_GETCHAIN, see_chain, NULL, ruleset->n_chains);
 
 	/* One dump of all rules takes the kernel 8 s for 130,000: it counts from the first rule
 	 * again for every 32 KiB of answer (nf_tables_dump_rules()).
 	 */
-	for (uint32_t i = 0; r == 0 && i < v->ruleset->n_chains; i++) {
-		v->n_rules = 0;
-		r = ask(v, NFT_MSG_GETRULE, see_rule, v->ruleset->chains[i].name);
-		if (r == 0 && v->n_rules != v->ruleset->chains[i].n_rules)
-			r = -ESTALE;
-	}
+	for (uint32_t i = 0; r == 0 && i < ruleset->n_chains; i++)
+		r = ask(v, NFT_MSG_GETRULE, see_rule, ruleset->chains[i].name,
+			ruleset->chains[i].n_rules);
 	return r;
+}
+
+static int init_names(struct verify *v)
+{
+	const struct ir_ruleset *r = v->ruleset;
+
+	if (names_init(&v->counters, r->counters, r->n_counters, sizeof(*r->counters)) < 0 ||
+	    names_init(&v->chains, r->chains, r->n_chains, sizeof(*r->chains)) < 0 ||
+	    names_init(&v->sets, r->sets, r->n_sets, sizeof(*r->sets)) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 int nl_verify(struct nl_sock *sock, struct nl_exprs *exprs, const struct ir_ruleset *ruleset)
 {
 	struct verify v = { .sock = sock, .ruleset = ruleset };
-	int r = -ENOMEM;
+	int r = init_names(&v);
 
 	v.writer = (struct nl_writer){ .batch = &v.scratch, .exprs = exprs, .ruleset = ruleset };
 	nl_batch_init(&v.scratch);
-	if (names_init(&v.counters, ruleset->counters, ruleset->n_counters,
-		       sizeof(*ruleset->counters)) == 0 &&
-	    names_init(&v.chains, ruleset->chains, ruleset->n_chains, sizeof(*ruleset->chains)) ==
-		    0 &&
-	    names_init(&v.sets, ruleset->sets, ruleset->n_sets, sizeof(*ruleset->sets)) == 0) {
-		r = ask(&v, NFT_MSG_GETOBJ, see_counter, NULL);
-		if (r == 0)
-			r = verify_rules(&v);
-		if (r == 0)
-			r = verify_sets(&v);
-		if (r == 0 && (v.n_counters != ruleset->n_counters ||
-			       v.n_chains != ruleset->n_chains || v.n_sets != ruleset->n_sets))
-			r = -ESTALE;
-	}
+	if (r == 0)
+		r = ask(&v, NFT_MSG_GETOBJ, see_counter, NULL, ruleset->n_counters);
+	if (r == 0)
+		r = verify_rules(&v);
+	if (r == 0)
+		r = verify_sets(&v);
 	if (r == -ENOENT) /* the table, or one of its sets, is gone */
 		r = -ESTALE;
 	names_done(&v.counters);

@@ -6,7 +6,9 @@
 #include "backend/nl/socket.h"
 #include "backend/nl/stmt.h"
 
-/* 0: it does. -ESTALE: it does not. -EINTR: somebody committed meanwhile. Else -errno. */
+/* 0: it does, or did a moment ago: see to it that the generation is still that of before. -ESTALE:
+ * it does not. -EINTR: others commit so often that no dump could be finished. Else -errno.
+ */
 int nl_verify(struct nl_sock *sock, struct nl_exprs *exprs, const struct ir_ruleset *ruleset);
 
 #endif

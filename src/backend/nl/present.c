@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* present.c - dumps → the names of what the kernel has under our table's name. */
+#include "backend/nl/present.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include "backend/nl/attr.h"
+#include "backend/nl/object.h"
+
+struct reader {
+	struct nl_present *present;
+	struct arena *arena;
+};
+
+static uint32_t read_u32(const struct nlmsghdr *nlh, uint16_t type)
+{
+	size_t n;
+	const struct nlattr *attrs = nl_message_attrs(nlh, &n);
+	const struct nlattr *attr = nl_attr_find(attrs, n, type);
+
+	return attr && mnl_attr_get_payload_len(attr) == sizeof(uint32_t) ?
+		       ntohl(mnl_attr_get_u32(attr)) :
+		       0;
+}
+
+static int note_table(const struct nlmsghdr *nlh, void *data)
+{
+	struct reader *reader = data;
+
+	reader->present->exists = true;
+	reader->present->flags = read_u32(nlh, NFTA_TABLE_FLAGS);
+	return 0;
+}
+
+/* Whether a base chain is hooked in as ours are. */
+static bool is_our_base_chain(const struct nlmsghdr *nlh, struct ir_chain *chain)
+{
+	struct ir_ruleset ruleset = { .chains = chain, .n_chains = 1 };
+	struct nl_batch batch;
+	struct nl_writer writer = { .batch = &batch, .ruleset = &ruleset };
+	bool ours;
+
+	nl_batch_init(&batch);
+	nl_add_chain(&writer, 0);
+	ours = nl_message_covers(nlh, nl_batch_last(&batch), 0);
+	nl_batch_done(&batch);
+	return ours;
+}
+
+static int note_chain(const struct nlmsghdr *nlh, void *data)
+{
+	struct reader *reader = data;
+	struct ir_ruleset *names = &reader->present->names;
+	const char *name = nl_message_name(nlh, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
+	struct ir_chain *chain;
+	const struct nlattr *attrs;
+	size_t n;
+
+	if (!name)
+		return 0;
+	chain = ARENA_APPEND(reader->arena, names->chains, names->n_chains);
+	chain->name = arena_strdup(reader->arena, name);
+	attrs = nl_message_attrs(nlh, &n);
+	chain->is_base = nl_attr_find(attrs, n, NFTA_CHAIN_HOOK);
+	if (chain->is_base && !is_our_base_chain(nlh, chain))
+		reader->present->is_strange = true;
+	return 0;
+}
+
+static int note_set(const struct nlmsghdr *nlh, void *data)
+{
+	struct reader *reader = data;
+	struct ir_ruleset *names = &reader->present->names;
+	const char *name = nl_message_name(nlh, NFTA_SET_TABLE, NFTA_SET_NAME);
+	struct ir_set *set;
+
+	/* An anonymous set goes with its rule. */
+	if (!name || read_u32(nlh, NFTA_SET_FLAGS) & NFT_SET_ANONYMOUS)
+		return 0;
+	set = ARENA_APPEND(reader->arena, names->sets, names->n_sets);
+	set->name = arena_strdup(reader->arena, name);
+	set->is_map = read_u32(nlh, NFTA_SET_FLAGS) & NFT_SET_MAP;
+	return 0;
+}
+
+static int note_object(const struct nlmsghdr *nlh, void *data)
+{
+	struct reader *reader = data;
+	struct ir_ruleset *names = &reader->present->names;
+	const char *name = nl_message_name(nlh, NFTA_OBJ_TABLE, NFTA_OBJ_NAME);
+
+	if (!name)
+		return 0;
+	if (read_u32(nlh, NFTA_OBJ_TYPE) != NFT_OBJECT_COUNTER)
+		reader->present->is_strange = true;
+	else
+		ARENA_APPEND(reader->arena, names->counters, names->n_counters)->name =
+			arena_strdup(reader->arena, name);
+	return 0;
+}
+
+static int ask(struct nl_sock *sock, struct reader *reader, uint16_t type, uint16_t flags,
+	       nl_answer_fn fn)
+{
+	uint8_t buffer[NL_REQUEST_MAX];
+	struct nlmsghdr *nlh = nl_request_init(buffer, type, flags);
+
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, IR_TABLE_NAME); /* 1, as in all of them */
+	return nl_sock_ask(sock, nlh, fn, reader);
+}
+
+int nl_present_read(struct nl_sock *sock, struct arena *arena, struct nl_present *ret_present)
+{
+	struct nl_present present = { 0 };
+	struct reader reader = { .present = &present, .arena = arena };
+	int r = ask(sock, &reader, NFT_MSG_GETTABLE, 0, note_table);
+
+	if (r == -ENOENT)
+		r = 0;
+	if (r == 0 && present.exists) {
+		r = ask(sock, &reader, NFT_MSG_GETCHAIN, NLM_F_DUMP, note_chain);
+		if (r == 0)
+			r = ask(sock, &reader, NFT_MSG_GETSET, NLM_F_DUMP, note_set);
+		if (r == 0)
+			r = ask(sock, &reader, NFT_MSG_GETOBJ, NLM_F_DUMP, note_object);
+	}
+	*ret_present = present;
+	return r == -ENOENT ? -EINTR : r; /* gone between two questions */
+}
