@@ -72,7 +72,11 @@ static void plan_sanity(struct build *b, const struct policy *policy, uint32_t c
 	build_rule(b, file_origin(policy, "a foreign source address is refused"));
 	add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV6);
 	add_match(b, IR_SADDR_TYPE, IR_NE, &local);
-	add_refusal(b, policy, counter, shared);
+	add_count(b, counter);
+	if (policy->mode == MODE_MONITOR)
+		add_verdict(b, IR_GOTO, shared->observe);
+	else /* as the refuse chain would; the kernel checks all chains again for every jump */
+		add_verdict(b, IR_DROP, IR_NONE);
 }
 
 /* Answers of a declared TCP port are told by not being an initial SYN, without conntrack; those of
