@@ -72,6 +72,19 @@ int file_read_trusted(const char *path, size_t max, char **ret_bytes, size_t *re
 	return read_checked(path, true, max, ret_bytes, ret_length);
 }
 
+void file_make_folder(const char *path, bool of_file, mode_t mode)
+{
+	AUTO(mem) char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!folder || (of_file && (!slash || slash == folder)))
+		return;
+	if (of_file)
+		*slash = '\0';
+	if (mkdir(folder, mode) < 0)
+		return;
+}
+
 int file_replace_begin(const char *path, mode_t mode, struct file_replace *ret_replace)
 {
 	AUTO(file_replace) struct file_replace replace = { .path = strdup(path) };

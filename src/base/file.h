@@ -19,6 +19,11 @@ int file_read(const char *path, size_t max, char **ret_bytes, size_t *ret_length
  */
 int file_read_trusted(const char *path, size_t max, char **ret_bytes, size_t *ret_length);
 
+/* Makes the last folder of a path, or of_file: the one that a file is to stand in, where it is
+ * missing. Says nothing where that fails: whoever needs the folder will.
+ */
+void file_make_folder(const char *path, bool of_file, mode_t mode);
+
 /* A file being written that takes the place of `path` once file_replace_commit() succeeded. */
 struct file_replace {
 	FILE *stream;

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "runtime/calls.h"
 #include "runtime/control.h"
@@ -141,6 +142,9 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 	AUTO(diags) struct diags diags;
 	int r, r_control;
 
+	/* the units' work, for a daemon that is started by hand */
+	file_make_folder(options->state, false, 0750);
+	file_make_folder(options->control, true, 0755);
 	diags_init(&diags);
 	r_control = control_open(options->control, &daemon->control, &diags);
 	log_diags(&diags);

@@ -199,4 +199,14 @@ python3 "$(dirname "$0")/manager.py" "$CONTROL" setpriv --reuid "$uid" --regid "
 	--no-new-privs --bounding-set -all,+net_admin --inh-caps -all,+net_admin \
 	--ambient-caps -all,+net_admin "$T/bin/uidwalld" --config "$CONFIG" --policies "$POLICIES" \
 	--control "$CONTROL" --state "$STATE" || ((++n_failed))
+
+# --- folders that no unit has made
+stop_daemon TERM
+install -d -o "$(uid_of uidwall)" "$T/own"
+STATE=$T/own/state CONTROL=$T/own/run/control.sock
+start_daemon
+check "the state folder is made" test -s "$STATE/last-good"
+check "and nobody else's" test "$(stat -c %a "$STATE")" = 750
+check "the control socket's folder is made, for everybody" test "$(stat -c %a "${CONTROL%/*}")" = 755
+status_says "the daemon answers" .wall on
 finish
