@@ -15,10 +15,11 @@
 #include <errno.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/membarrier.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 
 #include "backend/nl/change.h"
 #include "backend/nl/counter.h"
@@ -111,37 +112,80 @@ static void undo(struct attempt *a, const struct nl_change *change, bool created
 	if (created)
 		nl_delete_table(&writer);
 	else
-		nl_change_undo(change, &a->batch);
+		nl_write_undo(change, &a->batch);
 	/* What is left when this fails, the next whole replacement takes away. */
 	if (nl_batch_commit(&a->batch, a->table->sock, 0, &unused) < 0)
 		a->table->known = false;
 	a->table->generation = 0; /* look again */
 }
 
+/* Waits until the kernel is done with every packet that is on its way. */
+static void wait_for_packets(void)
+{
+	/* kernel/sched/membarrier.c: synchronize_rcu(), which packets hold up. Without the call,
+	 * the time that a commit takes has to do.
+	 */
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+/* What is in force needs nothing of what goes: a failure is left to the next call. */
+static void clean_up(struct attempt *a, const struct nl_change *change,
+		     struct nl_change_counts *counts)
+{
+	struct nl_outcome outcome = a->outcome;
+	int r;
+
+	nl_batch_reset(&a->batch);
+	nl_write_clean_up(change, &a->batch, counts);
+	if (nl_batch_is_empty(&a->batch))
+		return;
+	wait_for_packets();
+	r = commit(a);
+	if (r == -ERESTART) {
+		a->guard = 0;
+		r = commit(a);
+	}
+	if (r < 0)
+		a->table->known = false;
+	a->outcome = outcome;
+}
+
+static int turn_in_steps(struct attempt *a, const struct nl_change *change, enum opening opening,
+			 struct nl_change_counts *ret_counts)
+{
+	int r = 0;
+
+	nl_batch_reset(&a->batch);
+	write_opening(a, opening);
+	nl_write_preparation(change, &a->batch);
+	if (!nl_batch_is_empty(&a->batch))
+		r = commit(a);
+	if (r < 0)
+		return r;
+	nl_batch_reset(&a->batch);
+	nl_write_switch(change, &a->batch, ret_counts);
+	if (!nl_batch_is_empty(&a->batch))
+		r = commit(a);
+	if (r < 0) {
+		undo(a, change, opening == OPEN_CREATE);
+		return r;
+	}
+	clean_up(a, change, ret_counts);
+	return 0;
+}
+
 /* Turns one ruleset into another one. On failure the kernel keeps the first. */
 static int turn(struct attempt *a, const struct nl_change *change, enum opening opening,
 		struct nl_change_counts *ret_counts)
 {
-	bool prepare = nl_change_needs_preparation(change);
-	int r = 0;
-
-	nl_change_rulesets(change, &a->from, &a->to);
+	a->from = change->from;
+	a->to = change->to;
+	if (change->in_steps)
+		return turn_in_steps(a, change, opening, ret_counts);
 	nl_batch_reset(&a->batch);
 	write_opening(a, opening);
-	if (prepare) {
-		nl_change_prepare(change, &a->batch);
-		r = commit(a);
-		nl_batch_reset(&a->batch);
-	}
-	if (r < 0)
-		return r;
-	nl_change_write(change, &a->batch, ret_counts);
-	if (nl_batch_is_empty(&a->batch))
-		return 0;
-	r = commit(a);
-	if (r < 0 && prepare && a->outcome.n_refusals)
-		undo(a, change, opening == OPEN_CREATE);
-	return r;
+	nl_write_change(change, &a->batch, ret_counts);
+	return nl_batch_is_empty(&a->batch) ? 0 : commit(a);
 }
 
 /* --- what changed ------------------------------------------------------------------------------
@@ -200,8 +244,11 @@ static void finish_detour(struct attempt *a, const struct ir_ruleset *detour,
 {
 	struct nl_change_counts unused;
 
+	struct nl_outcome outcome = a->outcome;
+
 	if (turn_known(a, detour, next, &unused) < 0)
 		a->table->known = false;
+	a->outcome = outcome;
 }
 
 static int apply_changes(struct attempt *a, const struct ir_ruleset *current,
@@ -251,6 +298,15 @@ static int make_anew(struct attempt *a, const struct ir_ruleset *next)
 	return commit(a);
 }
 
+/* Whether the table can stay. An orphan says persist, but no longer that it had an owner. */
+static bool can_keep(const struct attempt *a, const struct nl_present *present)
+{
+	uint32_t flags = table_flags(a->table);
+
+	return !present->is_strange &&
+	       (present->flags == flags || present->flags == (flags & ~(uint32_t)NL_TABLE_OWNER));
+}
+
 /* Exchanges what the table holds, of which only the names are known. */
 static int turn_unknown(struct attempt *a, const struct nl_present *present,
 			const struct ir_ruleset *next)
@@ -290,8 +346,7 @@ static int apply_whole(struct attempt *a, const struct ir_ruleset *next)
 			r = r == -EINTR ? 0 : r;
 		}
 		a->table->known = true; /* unless something fails on the way */
-		if (r == 0 && present.exists &&
-		    (present.is_strange || present.flags != table_flags(a->table)))
+		if (r == 0 && present.exists && !can_keep(a, &present))
 			r = make_anew(a, next);
 		else if (r == 0)
 			r = turn_unknown(a, &present, next);

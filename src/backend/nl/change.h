@@ -1,44 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* change.h - the difference between two rulesets → batches that turn one into the other. */
+/* change.h - the difference between two rulesets, and the batches that turn one into the other. */
 #ifndef UIDWALL_BACKEND_NL_CHANGE_H
 #define UIDWALL_BACKEND_NL_CHANGE_H
 
 #include "backend/nl/object.h"
 
-struct nl_change;
+/* What happens to a thing of one ruleset; `other` is its index in the other one, or IR_NONE. */
+struct nl_fate {
+	uint32_t other;
+	bool redo; /* chains: refilled */
+};
 
-/* only_names: of `from` nothing but the names is known; all of its rules and elements are replaced.
- * 0, -ENOMEM, or -EOPNOTSUPP where only a new table will do (a chain that gets or loses its hook).
- * Both rulesets must outlive the change.
+struct nl_change {
+	const struct ir_ruleset *from, *to;
+	struct nl_exprs *exprs;
+	bool only_names;				   /* are known of `from` */
+	bool in_steps;					   /* see nl_write_preparation() */
+	struct nl_fate *counters[2], *chains[2], *sets[2]; /* [0] of from, [1] of to */
+};
+
+/* only_names: of `from` nothing but the names (and the shapes of sets) is known; all of its rules
+ * and elements are replaced. Sets of a name that both have keep their shape, and interval sets
+ * their elements: see nl_change_detour(). 0, -ENOMEM, or -EOPNOTSUPP where only a new table will do
+ * (a chain that gets or loses its hook). Both rulesets must outlive the change.
  */
 int nl_change_new(const struct ir_ruleset *from, bool only_names, const struct ir_ruleset *to,
 		  struct nl_exprs *exprs, struct nl_change **ret_change);
 void nl_change_free(struct nl_change *change);
 DEFINE_CLEANUP(nl_change, struct nl_change *, nl_change_free)
 
-void nl_change_rulesets(const struct nl_change *change, const struct ir_ruleset **ret_from,
-			const struct ir_ruleset **ret_to);
-
-/* Whether something has to be in force before the change itself may be, in a batch of its own.
- * Packets take no notice of it. undo: takes it back, where the change is refused afterwards.
+/* Some changes go round about: over a ruleset that means the same as `to`, but has other names for
+ * the sets that cannot change in place. NULL where there are none. Lives in the arena.
  */
-bool nl_change_needs_preparation(const struct nl_change *change);
-void nl_change_prepare(const struct nl_change *change, struct nl_batch *batch);
-void nl_change_undo(const struct nl_change *change, struct nl_batch *batch);
+const struct ir_ruleset *nl_change_detour(const struct ir_ruleset *from, bool only_names,
+					  const struct ir_ruleset *to, struct arena *arena);
 
 struct nl_change_counts {
 	unsigned chains;   /* added, refilled and deleted */
 	unsigned elements; /* added, deleted and changed */
 };
 
-/* The change, but for what was prepared. */
-void nl_change_write(const struct nl_change *change, struct nl_batch *batch,
+/* The whole change in one batch. */
+void nl_write_change(const struct nl_change *change, struct nl_batch *batch,
 		     struct nl_change_counts *ret_counts);
 
-/* A change of `from` to `to` can take a way round: over a ruleset that means the same as `to`, but
- * has other names for the interval sets that change. NULL where none does. Lives in the arena.
+/* The same in three, one after the other, for a change in_steps. The preparation adds what no
+ * packet takes notice of, the switch puts it in force, the clean-up removes what no rule refers to
+ * any more. undo: takes the preparation back, where the switch is refused.
  */
-const struct ir_ruleset *nl_change_detour(const struct ir_ruleset *from, bool only_names,
-					  const struct ir_ruleset *to, struct arena *arena);
+void nl_write_preparation(const struct nl_change *change, struct nl_batch *batch);
+void nl_write_switch(const struct nl_change *change, struct nl_batch *batch,
+		     struct nl_change_counts *ret_counts);
+void nl_write_clean_up(const struct nl_change *change, struct nl_batch *batch,
+		       struct nl_change_counts *counts);
+void nl_write_undo(const struct nl_change *change, struct nl_batch *batch);
 
 #endif

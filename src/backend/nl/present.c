@@ -11,6 +11,7 @@
 
 #include "backend/nl/attr.h"
 #include "backend/nl/object.h"
+#include "backend/nl/set.h"
 
 struct reader {
 	struct nl_present *present;
@@ -72,19 +73,39 @@ static int note_chain(const struct nlmsghdr *nlh, void *data)
 	return 0;
 }
 
+/* The number of slots, or 0. */
+static uint32_t read_size(const struct nlmsghdr *nlh)
+{
+	size_t n;
+	const struct nlattr *attrs = nl_message_attrs(nlh, &n);
+	const struct nlattr *desc = nl_attr_find(attrs, n, NFTA_SET_DESC);
+	const struct nlattr *size =
+		desc ? nl_attr_find(mnl_attr_get_payload(desc), mnl_attr_get_payload_len(desc),
+				    NFTA_SET_DESC_SIZE) :
+		       NULL;
+
+	return size ? ntohl(mnl_attr_get_u32(size)) : 0;
+}
+
 static int note_set(const struct nlmsghdr *nlh, void *data)
 {
+	uint32_t flags = read_u32(nlh, NFTA_SET_FLAGS);
 	struct reader *reader = data;
 	struct ir_ruleset *names = &reader->present->names;
 	const char *name = nl_message_name(nlh, NFTA_SET_TABLE, NFTA_SET_NAME);
 	struct ir_set *set;
 
 	/* An anonymous set goes with its rule. */
-	if (!name || read_u32(nlh, NFTA_SET_FLAGS) & NFT_SET_ANONYMOUS)
+	if (!name || flags & NFT_SET_ANONYMOUS)
 		return 0;
 	set = ARENA_APPEND(reader->arena, names->sets, names->n_sets);
 	set->name = arena_strdup(reader->arena, name);
-	set->is_map = read_u32(nlh, NFTA_SET_FLAGS) & NFT_SET_MAP;
+	set->is_map = flags & NFT_SET_MAP;
+	set->is_interval = flags & NFT_SET_INTERVAL;
+	set->key_type = (uint8_t)nl_key_type(read_u32(nlh, NFTA_SET_KEY_TYPE));
+	set->size = read_size(nlh);
+	if (flags & ~(uint32_t)(NFT_SET_MAP | NFT_SET_INTERVAL))
+		set->key_type = IR_KEY_TYPE_COUNT;
 	return 0;
 }
 

@@ -9,8 +9,11 @@
 struct nl_present {
 	bool exists;
 	uint32_t flags;
-	bool is_strange;	 /* it holds what ours never does: only a new table will do */
-	struct ir_ruleset names; /* of chains, sets and counters; nothing else of it counts */
+	bool is_strange; /* it holds what ours never does: only a new table will do */
+	/* Names of chains, sets and counters, and the shapes of sets (key_type IR_KEY_TYPE_COUNT:
+	 * none of ours); nothing else of it counts.
+	 */
+	struct ir_ruleset names;
 };
 
 /* 0, -EINTR when somebody committed meanwhile (exists and flags count all the same), or -errno.

@@ -31,6 +31,15 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(key_types) == IR_KEY_TYPE_COUNT, "every ir_key_type needs a row");
 
+enum ir_key_type nl_key_type(uint32_t type)
+{
+	enum ir_key_type i = 0;
+
+	while (i < IR_KEY_TYPE_COUNT && key_types[i].type != type)
+		i++;
+	return i;
+}
+
 /* A list attribute's length is 16 bits; an element takes less than 400 bytes. */
 enum { ELEMENTS_MAX = 60000, USERDATA_MAX = IR_COMMENT_MAX + 16 };
 

@@ -27,6 +27,9 @@ void nl_elements_end(struct nl_elements *elements);
 
 void nl_fill_set(const struct nl_writer *writer, uint32_t set); /* adds all its elements */
 
+/* Which of our key types the kernel's number stands for; IR_KEY_TYPE_COUNT: none. */
+enum ir_key_type nl_key_type(uint32_t type);
+
 /* The key as the kernel has it: of IR_KEY_MAX bytes. */
 void nl_element_key(const struct ir_set *set, const uint8_t *key, uint8_t ret_key[IR_KEY_MAX]);
 
