@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* turn.c - a change → batches, sent until the kernel takes them.
+ *
+ * A batch that assumes something about the kernel names the generation for which that holds, and
+ * is begun anew (ERESTART) when somebody else commits first. Only the socket that made or adopted
+ * an owned table may change it, so there nothing needs to be looked at.
+ */
+#include "backend/nl/turn.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <linux/membarrier.h>
+
+#include "backend/nl/verify.h"
+
+uint32_t nl_table_flags(const struct nl_table *table)
+{
+	return table->features.owner_persist ? NL_TABLE_OWNER | NL_TABLE_PERSIST : 0;
+}
+
+/* Whether only we can have changed the table. */
+static bool is_owned(const struct nl_table *table)
+{
+	return table->features.owner_persist;
+}
+
+static uint32_t generation_after(uint32_t generation)
+{
+	return generation + 1 ? generation + 1 : 1; /* the kernel skips 0 */
+}
+
+int nl_commit(struct nl_attempt *a)
+{
+	int r = nl_batch_commit(&a->batch, a->table->sock, a->guard, &a->outcome);
+
+	a->result.bytes_sent += a->batch.messages.used;
+	a->result.kernel_us += a->outcome.kernel_us;
+	if (r == 0) {
+		a->guard = a->guard ? generation_after(a->guard) : 0;
+		a->table->generation = a->guard;
+	} else if (!a->outcome.n_refusals) {
+		a->table->known = false; /* no answer: it may be in force or not */
+	}
+	return r;
+}
+
+void nl_write_opening(struct nl_attempt *a, enum nl_opening opening)
+{
+	struct nl_writer writer = { .batch = &a->batch };
+
+	if (opening == NL_OPEN_CREATE)
+		nl_add_table(&writer, IR_TABLE_NAME, nl_table_flags(a->table),
+			     NLM_F_CREATE | NLM_F_EXCL);
+	else if (opening == NL_OPEN_ADOPT && is_owned(a->table))
+		nl_add_table(&writer, IR_TABLE_NAME, nl_table_flags(a->table), 0);
+}
+
+static void undo(struct nl_attempt *a, const struct nl_change *change, bool created)
+{
+	struct nl_writer writer = { .batch = &a->batch };
+	struct nl_outcome unused;
+
+	nl_batch_reset(&a->batch);
+	if (created)
+		nl_delete_table(&writer);
+	else
+		nl_write_undo(change, &a->batch);
+	/* What is left when this fails, the next whole replacement takes away. */
+	if (nl_batch_commit(&a->batch, a->table->sock, 0, &unused) < 0)
+		a->table->known = false;
+	a->table->generation = 0; /* look again */
+}
+
+/* Waits until the kernel is done with every packet that is on its way. */
+static void wait_for_packets(void)
+{
+	/* kernel/sched/membarrier.c: synchronize_rcu(), which packets hold up. Without the call,
+	 * the time that a commit takes has to do.
+	 */
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+/* What is in force needs nothing of what goes: a failure is left to the next call. */
+static void clean_up(struct nl_attempt *a, const struct nl_change *change,
+		     struct nl_change_counts *counts)
+{
+	struct nl_outcome outcome = a->outcome;
+	int r;
+
+	nl_batch_reset(&a->batch);
+	nl_write_clean_up(change, &a->batch, counts);
+	if (nl_batch_is_empty(&a->batch))
+		return;
+	wait_for_packets();
+	r = nl_commit(a);
+	if (r == -ERESTART) {
+		a->guard = 0;
+		r = nl_commit(a);
+	}
+	if (r < 0)
+		a->table->known = false;
+	a->outcome = outcome;
+}
+
+static int turn_in_steps(struct nl_attempt *a, const struct nl_change *change,
+			 enum nl_opening opening, struct nl_change_counts *ret_counts)
+{
+	int r = 0;
+
+	nl_batch_reset(&a->batch);
+	nl_write_opening(a, opening);
+	nl_write_preparation(change, &a->batch);
+	if (!nl_batch_is_empty(&a->batch))
+		r = nl_commit(a);
+	if (r < 0)
+		return r;
+	nl_batch_reset(&a->batch);
+	nl_write_switch(change, &a->batch, ret_counts);
+	if (!nl_batch_is_empty(&a->batch))
+		r = nl_commit(a);
+	if (r < 0) {
+		if (a->outcome.n_refusals) /* else it may be in force */
+			undo(a, change, opening == NL_OPEN_CREATE);
+		return r;
+	}
+	clean_up(a, change, ret_counts);
+	return 0;
+}
+
+/* Turns one ruleset into another one. On failure the kernel keeps the first. */
+int nl_turn(struct nl_attempt *a, const struct nl_change *change, enum nl_opening opening,
+	    struct nl_change_counts *ret_counts)
+{
+	a->from = change->from;
+	a->to = change->to;
+	if (change->in_steps)
+		return turn_in_steps(a, change, opening, ret_counts);
+	nl_batch_reset(&a->batch);
+	nl_write_opening(a, opening);
+	nl_write_change(change, &a->batch, ret_counts);
+	return nl_batch_is_empty(&a->batch) ? 0 : nl_commit(a);
+}
+
+/* 0, and the guard is the generation for which the table is known to hold `from`; or -ESTALE. */
+static int check_picture(struct nl_attempt *a, const struct ir_ruleset *from)
+{
+	struct nl_table *table = a->table;
+	uint32_t generation;
+	int r = nl_sock_generation(table->sock, &generation);
+
+	if (r == 0 && generation != table->generation && !is_owned(table)) {
+		r = nl_verify(table->sock, table->exprs, from);
+		if (r == 0)
+			table->generation = generation;
+	}
+	if (r == 0)
+		a->guard = generation;
+	return r;
+}
+
+/* Errors of a kernel that holds something else than we think. */
+bool nl_is_picture_wrong(int error)
+{
+	return error == -ENOENT || error == -EEXIST || error == -EBUSY;
+}
+
+/* 0, -ESTALE when all of the table has to be replaced, else the error. */
+int nl_turn_known(struct nl_attempt *a, const struct ir_ruleset *from, const struct ir_ruleset *to,
+		  struct nl_change_counts *ret_counts)
+{
+	AUTO(nl_change) struct nl_change *change = NULL;
+	int r = nl_change_new(from, false, to, a->table->exprs, &change);
+
+	if (r < 0)
+		return r == -EOPNOTSUPP ? -ESTALE : r;
+	for (unsigned i = 0; i < NL_GUARDED_TRIES; i++) {
+		r = check_picture(a, from);
+		if (r == 0)
+			r = nl_turn(a, change, NL_OPEN_AS_IT_IS, ret_counts);
+		if (r != -ERESTART && r != -EINTR) /* EINTR: a commit while we looked */
+			break;
+		a->result.retries++;
+	}
+	if (r == -ERESTART) { /* others commit all the time: the next call looks again */
+		a->guard = 0;
+		r = nl_turn(a, change, NL_OPEN_AS_IT_IS, ret_counts);
+	}
+	return r == -EINTR || nl_is_picture_wrong(r) ? -ESTALE : r;
+}
