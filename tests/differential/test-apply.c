@@ -324,8 +324,7 @@ static void test_many_elements(void **state)
 	space_free(by_nft);
 }
 
-/* --- owners ------------------------------------------------------------------------------------
- */
+/* --- owners ----------------------------------------------------------------------------------- */
 
 static struct nl_table *open_owned(const struct space *space)
 {
@@ -419,8 +418,7 @@ static void test_remove(void **state)
 	space_free(space);
 }
 
-/* --- somebody else changes our table -----------------------------------------------------------
- */
+/* --- somebody else changes our table ---------------------------------------------------------- */
 
 static void test_meddling(void **state)
 {
@@ -531,8 +529,7 @@ static void test_counters(void **state)
 	space_free(space);
 }
 
-/* --- no packet gets through meanwhile -----------------------------------------------------------
- */
+/* --- no packet gets through meanwhile --------------------------------------------------------- */
 
 struct sent {
 	volatile bool go;
@@ -554,10 +551,30 @@ static void add_lookup(struct arena *arena, struct ir_ruleset *r, uint32_t set)
 	s->index = set;
 }
 
-/* Everybody from uid 1000 to 300999 is refused; the chain and the elements have a number. */
+enum { WALL_ELEMENTS = 2000, MOVER = 1777 };
+
+static void add_uids(struct arena *arena, struct ir_ruleset *r, uint32_t first, uint32_t last,
+		     uint32_t line)
+{
+	struct ir_element *e = ARENA_APPEND(arena, r->elements, r->n_elements);
+
+	put_uid(e->key, first);
+	put_uid(e->last, last);
+	e->verdict = IR_GOTO;
+	e->chain = 1;
+	e->origin = at_line(line);
+	r->sets[r->n_sets - 1].n_elements++;
+}
+
+/* Uids 1000 to 2999 and 100000 to 299999 are refused, in walls of any number. With the number
+ * change the service's name, the elements' comments, the size of the hash, and in which map MOVER
+ * is.
+ */
 static void make_wall(struct arena *arena, struct ir_ruleset *r, unsigned number)
 {
-	const char *chain = arena_printf(arena, "svc-%u", number);
+	const char *chain = arena_printf(arena, "svc-%u", number / 2);
+	struct ir_set *set;
+	bool moved = number & 1;
 
 	memset(r, 0, sizeof(*r));
 	add_chain(arena, r, "output");
@@ -565,26 +582,20 @@ static void make_wall(struct arena *arena, struct ir_ruleset *r, unsigned number
 	add_lookup(arena, r, 1);
 	add_chain(arena, r, chain);
 	add_rule(arena, r, 2)->op = IR_DROP;
-	for (uint32_t i = 0; i < 2; i++) {
-		struct ir_set *set = ARENA_APPEND(arena, r->sets, r->n_sets);
-
-		*set = (struct ir_set){ .name = i ? "ranges" : "services",
-					.key_type = IR_KEY_UID,
-					.is_map = true,
-					.is_interval = i,
-					.size = i ? 0 : 4096,
-					.first_element = (uint32_t)r->n_elements,
-					.n_elements = 2000 };
-		for (uint32_t j = 0; j < set->n_elements; j++) {
-			struct ir_element *e = ARENA_APPEND(arena, r->elements, r->n_elements);
-
-			put_uid(e->key, i ? 100000 + j * 100 : 1000 + j);
-			put_uid(e->last, i ? 100099 + j * 100 : 1000 + j);
-			e->verdict = IR_GOTO;
-			e->chain = 1;
-			e->origin = at_line(j % (7 + number));
-		}
-	}
+	set = ARENA_APPEND(arena, r->sets, r->n_sets);
+	*set = (struct ir_set){ .name = "services", .key_type = IR_KEY_UID, .is_map = true };
+	set->size = number % 5 ? 4096 : 8192;
+	for (uint32_t i = 1000; i < 1000 + WALL_ELEMENTS; i++)
+		if (!moved || i != MOVER)
+			add_uids(arena, r, i, i, i % (7 + number % 3));
+	set = ARENA_APPEND(arena, r->sets, r->n_sets);
+	*set = (struct ir_set){ .name = "ranges", .key_type = IR_KEY_UID, .is_map = true };
+	set->is_interval = true;
+	set->first_element = (uint32_t)r->n_elements;
+	if (moved)
+		add_uids(arena, r, MOVER, MOVER, 3);
+	for (uint32_t i = 0; i < WALL_ELEMENTS; i++)
+		add_uids(arena, r, 100000 + i * 100, 100099 + i * 100, i % (7 + number % 4));
 	ir_check(r);
 }
 
@@ -625,9 +636,9 @@ static pid_t start_sender(const struct space *space, uid_t uid, struct sent *sen
 
 static void test_no_gap(void **state)
 {
-	enum { ROUNDS = 60 };
-	static const uid_t uids[] = { 1000, 1777, 100000, 250050 };
-	AUTO(arena) struct arena *arena = arena_new();
+	unsigned n = (unsigned)env_number("UIDWALL_ROUNDS", 60);
+	static const uid_t uids[] = { 1000, MOVER, 100000, 250050 };
+	struct arena *arenas[2] = { arena_new(), arena_new() };
 	struct space *space = space_new();
 	struct nl_table *table;
 	struct sent *sent = mmap(NULL, sizeof(*sent) * ARRAY_SIZE(uids), PROT_READ | PROT_WRITE,
@@ -638,20 +649,22 @@ static void test_no_gap(void **state)
 
 	assert_true(sent != MAP_FAILED);
 	bring_loopback_up();
-	make_wall(arena, &rulesets[0], 0);
-	make_wall(arena, &rulesets[1], 1);
 	/* Before there is a netlink socket: a copy of it in a sender would keep the table owned. */
 	for (unsigned i = 0; i < ARRAY_SIZE(uids); i++)
 		senders[i] = start_sender(space, uids[i], &sent[i]);
 	table = open_table(space, true);
+	make_wall(arenas[0], &rulesets[0], 0);
 	apply(table, NULL, &rulesets[0], &result);
 	for (unsigned i = 0; i < ARRAY_SIZE(uids); i++)
 		sent[i].go = true;
-	for (unsigned i = 1; i < ROUNDS; i++) {
+	for (unsigned i = 1; i < n; i++) {
 		if (i % 10 == 0) { /* as after a restart of the daemon */
 			nl_table_close(table);
 			table = open_table(space, true);
 		}
+		arena_free(arenas[i % 2]);
+		arenas[i % 2] = arena_new();
+		make_wall(arenas[i % 2], &rulesets[i % 2], i);
 		apply(table, i % 5 ? &rulesets[(i + 1) % 2] : NULL, &rulesets[i % 2], &result);
 		usleep(10000);
 	}
@@ -666,6 +679,8 @@ static void test_no_gap(void **state)
 	}
 	munmap(sent, sizeof(*sent) * ARRAY_SIZE(uids));
 	nl_table_close(table);
+	arena_free(arenas[0]);
+	arena_free(arenas[1]);
 	space_free(space);
 }
 
