@@ -116,7 +116,7 @@ static int turn_unknown(struct nl_attempt *a, const struct nl_present *present,
 
 static int apply_whole(struct nl_attempt *a, const struct ir_ruleset *next)
 {
-	struct nl_present present;
+	struct nl_present present = { 0 };
 	unsigned wrong = 0;
 	int r = 0;
 
