@@ -17,7 +17,7 @@
 
 enum {
 	PORTS = UINT16_MAX + 1,
-	SINGLE_PORTS_MAX = 4096, /* with more, the map takes ranges instead of a port each */
+	SINGLE_PORTS_MAX = 16384, /* with more, the map takes ranges instead of a port each */
 };
 
 #define DIGEST_START 2166136261u
