@@ -60,4 +60,10 @@ bool ranges_overlap(const struct number_range *a, size_t n_a, const struct numbe
 		    size_t n_b);
 bool ranges_contain(const struct number_range *outer, size_t n, uint32_t number);
 
+/* Parts of patterns in schemas: a port, an IPv4 address. */
+#define SCHEMA_DECIMAL_PORT                                                                        \
+	"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+#define SCHEMA_OCTET "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+#define SCHEMA_V4 SCHEMA_OCTET "(\\\\." SCHEMA_OCTET "){3}"
+
 #endif
