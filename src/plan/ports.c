@@ -17,7 +17,7 @@
 
 enum {
 	PORTS = UINT16_MAX + 1,
-	SINGLE_PORTS_MAX = 16384, /* with more, the map takes ranges instead of a port each */
+	SINGLE_PORTS_MAX = 4096, /* with more, and long ranges, the map takes ranges */
 };
 
 #define DIGEST_START 2166136261u
@@ -128,12 +128,24 @@ static struct canvas canvas_new(struct arena *arena)
 	return (struct canvas){ arena_alloc(arena, PORTS * sizeof(uint32_t)), 0 };
 }
 
+/* How many elements a map of ranges would have. */
+static size_t count_runs(const struct canvas *canvas)
+{
+	size_t n = 0;
+
+	for (uint32_t port = 1; port < PORTS; port++)
+		n += canvas->ports[port] && canvas->ports[port] != canvas->ports[port - 1];
+	return n;
+}
+
 /* Makes the map from the runs of one colour; chains[colour - 1] says where each goes. */
 static uint32_t make_map(struct build *b, const char *name, const struct canvas *canvas,
 			 const uint32_t *chains, const struct ir_origin *origins,
 			 enum ir_verdict verdict)
 {
-	bool is_interval = canvas->n_painted > SINGLE_PORTS_MAX;
+	/* A hash changes element by element, an interval map is made anew. */
+	bool is_interval =
+		canvas->n_painted > SINGLE_PORTS_MAX && count_runs(canvas) < canvas->n_painted / 2;
 	uint32_t map;
 
 	if (!canvas->n_painted)

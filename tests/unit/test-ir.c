@@ -55,9 +55,9 @@ static void break_nfproto(struct ir_ruleset *r)
 
 static void break_l4proto(struct ir_ruleset *r)
 {
-	struct ir_stmt *s = find_stmt(r, IR_STMT_MATCH, IR_TCP_SPORT);
+	size_t i = (size_t)(find_stmt(r, IR_STMT_MATCH, IR_TCP_SPORT) - r->stmts);
 
-	s[-1].op = IR_NE;
+	r->stmts[i - 1].op = IR_NE;
 }
 
 static void break_field(struct ir_ruleset *r)
