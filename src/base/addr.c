@@ -138,11 +138,6 @@ bool prefix_contains(const struct prefix *outer, const struct prefix *inner)
 	return !rest || ((outer->bytes[whole] ^ inner->bytes[whole]) >> (8 - rest)) == 0;
 }
 
-bool prefix_overlaps(const struct prefix *a, const struct prefix *b)
-{
-	return prefix_contains(a, b) || prefix_contains(b, a);
-}
-
 bool prefix_is_loopback(const struct prefix *prefix)
 {
 	static const struct prefix v4 = { ADDR_V4, 8, { 127 } };

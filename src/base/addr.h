@@ -36,7 +36,6 @@ bool prefix_is_loopback(const struct prefix *prefix);	 /* within 127.0.0.0/8 or 
 bool prefix_is_mapped(const struct prefix *prefix);	 /* within ::ffff:0:0/96 */
 bool prefix_is_unspecified(const struct prefix *prefix); /* the host 0.0.0.0 or :: */
 bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
-bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
 int prefix_compare(const struct prefix *a, const struct prefix *b);   /* for qsort */
 void prefix_last(const struct prefix *prefix, uint8_t ret_bytes[16]); /* its highest address */
 
