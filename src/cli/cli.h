@@ -27,8 +27,12 @@ struct cli {
 	const char *policies;
 	const char *control;
 	const char *user;
+	const char *confirm; /* "60s" */
+	const char *against;
 	bool json;
 	bool write;
+	bool offline;
+	bool dry_run;
 	bool help;
 	bool version;
 	struct arena *arena; /* lives as long as the process */
@@ -50,15 +54,20 @@ extern const size_t cli_n_verbs;
 
 enum cli_status verb_apply(struct cli *cli);
 enum cli_status verb_check(struct cli *cli);
+enum cli_status verb_confirm(struct cli *cli);
+enum cli_status verb_diff(struct cli *cli);
 enum cli_status verb_help(struct cli *cli);
 enum cli_status verb_new(struct cli *cli);
 enum cli_status verb_off(struct cli *cli);
 enum cli_status verb_on(struct cli *cli);
 enum cli_status verb_render(struct cli *cli);
+enum cli_status verb_rollback(struct cli *cli);
 enum cli_status verb_show(struct cli *cli);
 enum cli_status verb_status(struct cli *cli);
+enum cli_status verb_why(struct cli *cli);
 
-extern const char help_apply[], help_check[], help_help[], help_new[], help_off[], help_on[],
-	help_render[], help_show[], help_status[];
+extern const char help_apply[], help_check[], help_confirm[], help_diff[], help_help[], help_new[],
+	help_off[], help_on[], help_render[], help_rollback[], help_show[], help_status[],
+	help_why[];
 
 #endif

@@ -191,3 +191,15 @@ enum cli_status verb_on(struct cli *cli)
 {
 	return reload(cli, "on");
 }
+
+const char help_confirm[] = "";
+const char help_rollback[] = "";
+enum cli_status verb_confirm(struct cli *cli)
+{
+	return reload(cli, "confirm");
+}
+
+enum cli_status verb_rollback(struct cli *cli)
+{
+	return reload(cli, "rollback");
+}

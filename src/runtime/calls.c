@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
+#include "explain/why.h"
 #include "runtime/report.h"
 #include "wire/request.h"
 
@@ -32,9 +34,11 @@ static int deny(struct call *call, const char *what)
 
 static int no_service(struct call *call)
 {
-	call->error = arena_printf(call->arena, "no service \"%s\"",
-				   text_printable(call->arena, call->request.service,
-						  strlen(call->request.service), SERVICE_NAME_MAX));
+	const char *name = call->request.service ? call->request.service : "";
+
+	call->error =
+		arena_printf(call->arena, "no service \"%s\"",
+			     text_printable(call->arena, name, strlen(name), SERVICE_NAME_MAX));
 	return -ENOENT;
 }
 
@@ -92,9 +96,41 @@ static int answer_switch(struct call *call)
 	return 0;
 }
 
+/* Anybody may ask about the service that governs them, and about themselves. */
+static int answer_why(struct call *call)
+{
+	const struct request *request = &call->request;
+	const struct policy_set *set = &call->wall->current->set;
+	AUTO(routes) struct routes *routes = NULL;
+	struct why_world world = { .set = set,
+				   .rules = &call->wall->current->rules.set,
+				   .is_standing = call->wall->is_standing,
+				   .now = time(NULL) };
+	struct why_question question = { .uid = request->uid,
+					 .targets = request->targets,
+					 .n_targets = request->n_targets,
+					 .host = request->host,
+					 .from = request->from,
+					 .from_uid = request->from_uid };
+	const struct service *own = policy_set_find_uid(set, call->caller->uid);
+
+	if (request->service)
+		question.service = policy_set_find(set, request->service);
+	if (!question.service && request->uid != REQUEST_NO_NUMBER)
+		question.service = policy_set_find_uid(set, (uint32_t)request->uid);
+	if (!call->is_admin && !(question.service && question.service == own) &&
+	    request->uid != (int64_t)call->caller->uid)
+		return deny(call, "ask about services other than their own");
+	if (!question.service && request->uid == REQUEST_NO_NUMBER)
+		return no_service(call);
+	if (routes_open(&routes) == 0)
+		world.routes = routes;
+	return why_answer(&world, &question, call->arena, call->answer, &call->error);
+}
+
 static int (*const answers[])(struct call *) = {
-	[CALL_STATUS] = answer_status, [CALL_SHOW] = answer_show, [CALL_APPLY] = answer_apply,
-	[CALL_OFF] = answer_switch,    [CALL_ON] = answer_switch,
+	[CALL_STATUS] = answer_status, [CALL_SHOW] = answer_show,  [CALL_APPLY] = answer_apply,
+	[CALL_WHY] = answer_why,       [CALL_OFF] = answer_switch, [CALL_ON] = answer_switch,
 };
 
 static bool is_admin(const struct config *config, uid_t uid)

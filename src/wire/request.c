@@ -14,15 +14,40 @@
 
 enum { QUOTE_MAX = 80 };
 
-enum argument_use { NOT_TAKEN, OPTIONAL, REQUIRED };
+enum argument_type { TEXT, TEXTS, NUMBER };
 
 static const struct {
 	const char *name;
-	enum argument_use service;
+	enum argument_type type;
+	size_t offset; /* in struct request */
+	const char *expected;
+} arguments[] = {
+	{ "service", TEXT, offsetof(struct request, service), "a string" },
+	{ "from", TEXT, offsetof(struct request, from), "a string" },
+	{ "host", TEXT, offsetof(struct request, host), "a string" },
+	{ "targets", TEXTS, offsetof(struct request, targets), "a list of 1 to 64 strings" },
+	{ "uid", NUMBER, offsetof(struct request, uid), "a number from 0 to 4294967294" },
+	{ "from_uid", NUMBER, offsetof(struct request, from_uid), "a number from 0 to 4294967294" },
+	{ "confirm_s", NUMBER, offsetof(struct request, confirm_s), "a number of seconds" },
+};
+
+#define NUMBER_MAX 4294967294 /* the highest uid */
+
+/* Names of arguments, separated by blanks. */
+static const struct {
+	const char *name;
+	const char *needs;
+	const char *takes; /* besides */
 } calls[] = {
-	[CALL_STATUS] = { "status", NOT_TAKEN }, [CALL_SHOW] = { "show", REQUIRED },
-	[CALL_APPLY] = { "apply", NOT_TAKEN },	 [CALL_OFF] = { "off", OPTIONAL },
-	[CALL_ON] = { "on", OPTIONAL },
+	[CALL_STATUS] = { "status", "", "" },
+	[CALL_SHOW] = { "show", "service", "" },
+	[CALL_APPLY] = { "apply", "", "confirm_s" },
+	[CALL_CONFIRM] = { "confirm", "", "" },
+	[CALL_ROLLBACK] = { "rollback", "", "" },
+	[CALL_DIFF] = { "diff", "", "" },
+	[CALL_WHY] = { "why", "targets", "service uid host from from_uid" },
+	[CALL_OFF] = { "off", "", "service" },
+	[CALL_ON] = { "on", "", "service" },
 };
 
 DEFINE_CLEANUP(json, json_t *, json_decref)
@@ -63,6 +88,61 @@ static int take_call(const json_t *root, struct arena *arena, struct request *re
 	return 0;
 }
 
+/* Whether the name is one of the words. */
+static bool has_word(const char *words, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = words; *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		if (n == length && strncmp(at, name, n) == 0)
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+static bool take_texts(const json_t *value, struct arena *arena, struct request *request)
+{
+	size_t n = json_array_size(value);
+
+	if (n < 1 || n > REQUEST_TEXTS_MAX)
+		return false;
+	request->targets = arena_alloc(arena, n * sizeof(*request->targets));
+	for (size_t i = 0; i < n; i++) {
+		const char *text = json_string_value(json_array_get(value, i));
+
+		if (!text)
+			return false;
+		request->targets[i] = arena_strdup(arena, text);
+	}
+	request->n_targets = n;
+	return true;
+}
+
+static bool take_value(enum argument_type type, const json_t *value, void *field,
+		       struct arena *arena, struct request *request)
+{
+	json_int_t number = json_integer_value(value);
+
+	switch (type) {
+	case TEXT:
+		if (!json_is_string(value))
+			return false;
+		*(const char **)field = arena_strdup(arena, json_string_value(value));
+		return true;
+	case TEXTS:
+		return take_texts(value, arena, request);
+	case NUMBER:
+		if (!json_is_integer(value) || number < 0 || number > NUMBER_MAX)
+			return false;
+		*(int64_t *)field = number;
+		return true;
+	}
+	abort();
+}
+
 static int take_argument(const char *key, const json_t *value, struct arena *arena,
 			 struct request *request, const char **ret_error)
 {
@@ -70,25 +150,30 @@ static int take_argument(const char *key, const json_t *value, struct arena *are
 
 	if (strcmp(key, "call") == 0)
 		return 0;
-	if (strcmp(key, "service") != 0 || calls[request->call].service == NOT_TAKEN) {
-		*ret_error =
-			arena_printf(arena, "call \"%s\" takes no \"%s\"", call, quote(arena, key));
+	for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
+		if (strcmp(key, arguments[i].name) != 0 ||
+		    !(has_word(calls[request->call].needs, key) ||
+		      has_word(calls[request->call].takes, key)))
+			continue;
+		if (take_value(arguments[i].type, value, (char *)request + arguments[i].offset,
+			       arena, request))
+			return 0;
+		*ret_error = arena_printf(arena, "call \"%s\": expected %s as \"%s\"", call,
+					  arguments[i].expected, key);
 		return -EINVAL;
 	}
-	if (!json_is_string(value)) {
-		*ret_error =
-			arena_printf(arena, "call \"%s\": expected a string as \"%s\"", call, key);
-		return -EINVAL;
-	}
-	request->service = arena_strdup(arena, json_string_value(value));
-	return 0;
+	*ret_error = arena_printf(arena, "call \"%s\" takes no \"%s\"", call, quote(arena, key));
+	return -EINVAL;
 }
 
 int request_parse(const char *bytes, size_t n, struct arena *arena, struct request *ret_request,
 		  const char **ret_error)
 {
 	AUTO(json) json_t *root = NULL;
-	struct request request = { 0 };
+	struct request request = { .uid = REQUEST_NO_NUMBER,
+				   .from_uid = REQUEST_NO_NUMBER,
+				   .confirm_s = REQUEST_NO_NUMBER };
+	const char *needs;
 	json_error_t error;
 	const char *key;
 	json_t *value;
@@ -108,9 +193,10 @@ int request_parse(const char *bytes, size_t n, struct arena *arena, struct reque
 	}
 	if (r < 0)
 		return r;
-	if (calls[request.call].service == REQUIRED && !request.service) {
-		*ret_error = arena_printf(arena, "call \"%s\" needs a \"service\"",
-					  calls[request.call].name);
+	needs = calls[request.call].needs; /* one at most */
+	if (*needs && !json_object_get(root, needs)) {
+		*ret_error = arena_printf(arena, "call \"%s\" needs a \"%s\"",
+					  calls[request.call].name, needs);
 		return -EINVAL;
 	}
 	*ret_request = request;

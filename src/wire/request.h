@@ -9,16 +9,29 @@ enum request_call {
 	CALL_STATUS,
 	CALL_SHOW,
 	CALL_APPLY,
+	CALL_CONFIRM,
+	CALL_ROLLBACK,
+	CALL_DIFF,
+	CALL_WHY,
 	CALL_OFF,
 	CALL_ON,
 };
 
+enum { REQUEST_NO_NUMBER = -1, REQUEST_TEXTS_MAX = 64 };
+
 struct request {
 	enum request_call call;
-	const char *service; /* NULL: none given */
+	const char *service; /* texts: NULL where none was given */
+	const char *from;
+	const char *host;
+	const char **targets;
+	size_t n_targets;
+	int64_t uid; /* numbers: REQUEST_NO_NUMBER where none was given */
+	int64_t from_uid;
+	int64_t confirm_s;
 };
 
-/* Strings live in the arena. 0, or -EINVAL and *ret_error says in one printable line what is wrong
+/* Texts live in the arena. 0, or -EINVAL and *ret_error says in one printable line what is wrong
  * with it.
  */
 int request_parse(const char *bytes, size_t n, struct arena *arena, struct request *ret_request,

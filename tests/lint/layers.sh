@@ -13,15 +13,17 @@ declare -A arrows=(
 	[backend]="base plan"
 	[backend/nl]="base plan backend"
 	[wire]="base"
-	[runtime]="base policy plan backend backend/nl wire"
+	[kernel]="base"
+	[explain]="base policy plan backend kernel wire"
+	[runtime]="base policy plan backend backend/nl kernel wire explain"
 	[proxy]="base wire"
-	[cli]="base policy plan backend wire"
+	[cli]="base policy plan backend kernel wire explain"
 )
 
 # header: folders that may include it
 declare -A homes=(
 	[jansson.h]="policy wire"
-	[libmnl/]="backend/nl runtime proxy"
+	[libmnl/]="backend/nl kernel proxy"
 	[libnftnl/]="backend/nl"
 	[linux/netfilter]="plan backend backend/nl runtime"
 	[event2/]="runtime"

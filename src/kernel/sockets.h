@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sockets.h - the sockets of this network namespace, listed and closed (sock_diag(7)). */
+#ifndef UIDWALL_KERNEL_SOCKETS_H
+#define UIDWALL_KERNEL_SOCKETS_H
+
+#include <linux/inet_diag.h>
+
+#include "base/addr.h"
+
+struct sockets;
+
+int sockets_open(struct sockets **ret_sockets); /* 0 or -errno */
+void sockets_close(struct sockets *sockets);	/* NULL is fine */
+DEFINE_CLEANUP(sockets, struct sockets *, sockets_close)
+
+/* Whether this kernel can close sockets of others (CONFIG_INET_DIAG_DESTROY). */
+bool sockets_can_destroy(const struct sockets *sockets);
+
+struct live_socket {
+	uint8_t l4proto;	/* IPPROTO_TCP, IPPROTO_UDP, ... */
+	uint8_t state;		/* TCP_ESTABLISHED ... of netinet/tcp.h, also for the others */
+	uint32_t uid;		/* of the socket's inode; of an orphan, of who had it */
+	uint32_t inode;		/* 0: an orphan, closed or left behind, that still sends */
+	struct prefix from, to; /* IPv4-mapped addresses as IPv4 */
+	uint16_t sport, dport;
+	unsigned ifindex; /* bound to this device; 0: to none */
+	/* as the kernel names it */
+	uint8_t family;
+	struct inet_diag_sockid id;
+};
+
+/* Calls fn for each connected socket of the protocol until it returns anything but 0. Those that
+ * only listen, have no peer, or are in TIME_WAIT are left out. 0, what fn returned, or -errno.
+ */
+int sockets_list(struct sockets *sockets, uint8_t l4proto,
+		 int (*fn)(const struct live_socket *socket, void *data), void *data);
+
+/* The program gets ECONNABORTED. 0, -ENOENT (it is gone already), -EOPNOTSUPP, another -errno. */
+int sockets_destroy(struct sockets *sockets, const struct live_socket *socket);
+
+#endif
