@@ -25,4 +25,15 @@ struct route {
 int routes_find(struct routes *routes, const struct prefix *to, unsigned ifindex,
 		struct route *ret_route);
 
+enum { ROUTE_ANY_UID = -1 };
+
+/* The same for a socket of that user, with that source address (NULL: not chosen yet): an `ip rule`
+ * may look at both.
+ */
+int routes_find_for(struct routes *routes, int64_t uid, const struct prefix *from,
+		    const struct prefix *to, unsigned ifindex, struct route *ret_route);
+
+/* Whether the error means that the kernel has no way to the address, rather than no answer. */
+bool routes_is_unreachable(int r);
+
 #endif

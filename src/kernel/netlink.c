@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netlink.c - a question → the messages of its answer; every wait has an end. */
+#include "kernel/netlink.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include <libmnl/libmnl.h>
+
+enum {
+	ANSWER_TIMEOUT_MS = 5000,
+	ANSWER_MAX = 1 << 16, /* the kernel dumps in pieces of at most 32 KiB */
+};
+
+struct netlink {
+	struct mnl_socket *mnl;
+	uint32_t seq;
+	uint8_t *answer; /* ANSWER_MAX bytes */
+};
+
+int netlink_open(int protocol, struct netlink **ret_netlink)
+{
+	AUTO(netlink) struct netlink *netlink = calloc(1, sizeof(*netlink));
+
+	if (!netlink)
+		return -ENOMEM;
+	netlink->answer = malloc(ANSWER_MAX);
+	if (!netlink->answer)
+		return -ENOMEM;
+	netlink->mnl = mnl_socket_open2(protocol, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!netlink->mnl || mnl_socket_bind(netlink->mnl, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	*ret_netlink = TAKE(netlink);
+	return 0;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+	if (!netlink)
+		return;
+	if (netlink->mnl)
+		mnl_socket_close(netlink->mnl);
+	free(netlink->answer);
+	free(netlink);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads the next piece: its length, or -errno. */
+static int receive(struct netlink *netlink, int64_t deadline)
+{
+	struct pollfd poll_fd = { .fd = mnl_socket_get_fd(netlink->mnl), .events = POLLIN };
+
+	for (;;) {
+		ssize_t n = mnl_socket_recvfrom(netlink->mnl, netlink->answer, ANSWER_MAX);
+		int64_t left;
+
+		if (n >= 0)
+			return (int)n;
+		if (errno != EAGAIN && errno != EINTR)
+			return -errno;
+		left = deadline - now_ms();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		(void)poll(&poll_fd, 1, (int)left);
+	}
+}
+
+/* An answer on its way. */
+struct answer {
+	netlink_fn fn;
+	void *data;
+	bool is_dump;
+	int result; /* what fn returned, or the first error; nothing is handed on after that */
+};
+
+/* Handles one message: whether it was the last one. A dump given up half-way is read to its end all
+ * the same: until then the kernel starts no other one for this socket (EBUSY).
+ */
+static bool handle(struct answer *answer, const struct nlmsghdr *nlh)
+{
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && !answer->result)
+		answer->result = -EINTR;
+	if (nlh->nlmsg_type == NLMSG_DONE) /* carries the error that ended a dump */
+		return true;
+	if (nlh->nlmsg_type == NLMSG_ERROR) {
+		const struct nlmsgerr *error = mnl_nlmsg_get_payload(nlh);
+		bool is_whole = mnl_nlmsg_get_payload_len(nlh) >= sizeof(*error);
+
+		if (!answer->result)
+			answer->result = is_whole ? error->error : -EPROTO;
+		return true;
+	}
+	if (!answer->result && answer->fn)
+		answer->result = answer->fn(nlh, answer->data);
+	return !answer->is_dump;
+}
+
+int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, netlink_fn fn, void *data)
+{
+	int64_t deadline = now_ms() + ANSWER_TIMEOUT_MS;
+	struct answer answer = {
+		.fn = fn,
+		.data = data,
+		.is_dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP,
+	};
+
+	if (++netlink->seq == 0) /* 0 marks what nobody asked for */
+		netlink->seq = 1;
+	request->nlmsg_seq = netlink->seq;
+	if (mnl_socket_sendto(netlink->mnl, request, request->nlmsg_len) < 0)
+		return -errno;
+	for (;;) {
+		const struct nlmsghdr *nlh = (void *)netlink->answer;
+		int n = receive(netlink, deadline);
+
+		if (n < 0)
+			return n;
+		for (; mnl_nlmsg_ok(nlh, n); nlh = mnl_nlmsg_next(nlh, &n))
+			if (nlh->nlmsg_seq == request->nlmsg_seq && handle(&answer, nlh))
+				return answer.result;
+	}
+}
