@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "explain/why.h"
+#include "runtime/preview.h"
 #include "runtime/report.h"
 #include "wire/request.h"
 
@@ -96,6 +97,32 @@ static int answer_switch(struct call *call)
 	return 0;
 }
 
+static int answer_diff(struct call *call)
+{
+	if (!call->is_admin)
+		return deny(call, "ask what would change");
+	writer_begin(call->answer, '{');
+	preview_write(call->wall, call->answer);
+	writer_end(call->answer, '}');
+	return 0;
+}
+
+static int answer_confirm(struct call *call)
+{
+	if (!call->is_admin)
+		return deny(call, "confirm a change");
+	call->error = "nothing waits to be confirmed";
+	return -ENOENT;
+}
+
+static int answer_rollback(struct call *call)
+{
+	if (!call->is_admin)
+		return deny(call, "roll back");
+	call->error = "nothing to go back to is remembered";
+	return -ENOENT;
+}
+
 /* Anybody may ask about the service that governs them, and about themselves. */
 static int answer_why(struct call *call)
 {
@@ -129,8 +156,11 @@ static int answer_why(struct call *call)
 }
 
 static int (*const answers[])(struct call *) = {
-	[CALL_STATUS] = answer_status, [CALL_SHOW] = answer_show,  [CALL_APPLY] = answer_apply,
-	[CALL_WHY] = answer_why,       [CALL_OFF] = answer_switch, [CALL_ON] = answer_switch,
+	[CALL_STATUS] = answer_status,	   [CALL_SHOW] = answer_show,
+	[CALL_APPLY] = answer_apply,	   [CALL_CONFIRM] = answer_confirm,
+	[CALL_ROLLBACK] = answer_rollback, [CALL_DIFF] = answer_diff,
+	[CALL_WHY] = answer_why,	   [CALL_OFF] = answer_switch,
+	[CALL_ON] = answer_switch,
 };
 
 static bool is_admin(const struct config *config, uid_t uid)

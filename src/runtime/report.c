@@ -37,8 +37,7 @@ static void put_diag(struct writer *w, const struct diag *diag)
 	writer_end(w, '}');
 }
 
-/* All of them, or those about one file. */
-static void put_diags(struct writer *w, const struct diags *diags, const char *path)
+void report_diags(struct writer *w, const struct diags *diags, const char *path)
 {
 	writer_key(w, "diags");
 	writer_begin(w, '[');
@@ -198,12 +197,13 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 	writer_key(w, "kernel");
 	writer_begin(w, '{');
 	writer_put_bool(w, "owner_persist", nl_table_features(wall->table)->owner_persist);
+	writer_put_bool(w, "socket_destroy", wall->live && live_can_destroy(wall->live));
 	writer_end(w, '}');
 	put_last_reload(&wall->reload, may_see_all, w);
 	if (may_see_all)
 		put_control(counts, w);
 	put_services(wall, service, may_see_all, w);
-	put_diags(w, may_see_all ? &wall->reload.diags : &none, NULL);
+	report_diags(w, may_see_all ? &wall->reload.diags : &none, NULL);
 	writer_end(w, '}');
 }
 
@@ -316,7 +316,7 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 	put_keys_without_effect(policy, w);
 	put_subjects(wall->current, service, w);
 	put_rules(wall, chain, w);
-	put_diags(w, &wall->reload.diags, policy->path);
+	report_diags(w, &wall->reload.diags, policy->path);
 	writer_end(w, '}');
 }
 
@@ -343,6 +343,6 @@ void report_change(const struct wall *wall, struct writer *w)
 	writer_put_bool(w, "replaced_whole", last->kernel.replaced_whole);
 	writer_put_int(w, "kernel_us", last->kernel.kernel_us);
 	writer_put_int(w, "total_us", (int64_t)last->total_us);
-	put_diags(w, &last->diags, NULL);
+	report_diags(w, &last->diags, NULL);
 	writer_end(w, '}');
 }

@@ -12,6 +12,9 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 
 void report_show(const struct wall *wall, const struct service *service, struct writer *w);
 
+/* "diags": all of them, or those about one file. */
+void report_diags(struct writer *w, const struct diags *diags, const char *path);
+
 /* What came of the last change. */
 void report_change(const struct wall *wall, struct writer *w);
 

@@ -44,6 +44,11 @@ int wall_open(const struct wall_options *options, struct wall **ret_wall)
 	wall->options = *options;
 	wall->started = time(NULL);
 	r = nl_table_open(&wall->table, &diags);
+	if (r == 0 && live_open(&wall->live, &diags) < 0)
+		diag_add(
+			&diags, DIAG_WARNING, (struct place){ 0 },
+			"open connections cannot be asked for: those that new rules refuse are not "
+			"closed, though none of their packets pass");
 	log_diags(&diags);
 	if (r < 0)
 		return r;
@@ -67,6 +72,7 @@ void wall_close(struct wall *wall)
 	result_done(&wall->change);
 	generation_free(wall->current);
 	switches_done(&wall->switches);
+	live_close(wall->live);
 	nl_table_close(wall->table);
 	free(wall);
 }
@@ -84,8 +90,7 @@ static struct wall_result *result_begin(struct wall *wall, struct wall_result *r
 	return result;
 }
 
-/* The first error in one line; there is none where a function failed without words. */
-static char *error_text(const struct diags *diags, int r)
+char *wall_error_text(const struct diags *diags, int r)
 {
 	char *text = NULL;
 
@@ -134,7 +139,7 @@ static void result_end(struct wall *wall, int r)
 	result->ok = r >= 0;
 	diags_sort(&result->diags);
 	if (r < 0)
-		result->error = error_text(&result->diags, r);
+		result->error = wall_error_text(&result->diags, r);
 	log_diags(&result->diags);
 	if (r < 0)
 		log_error("not applied: %s; what was in force before stays",
@@ -227,7 +232,7 @@ void wall_reload(struct wall *wall)
 /* The second attempt at a start. What made the first one fail stays to be seen in `status`. */
 static int start_from_memory(struct wall *wall, const struct memory *memory, int why)
 {
-	AUTO(mem) char *error = error_text(&wall->last->diags, why);
+	AUTO(mem) char *error = wall_error_text(&wall->last->diags, why);
 	struct diags first = wall->last->diags;
 	int r;
 

@@ -5,6 +5,7 @@
 
 #include "backend/nl/apply.h"
 #include "runtime/generation.h"
+#include "runtime/live.h"
 
 struct wall_options {
 	const char *config;
@@ -26,6 +27,7 @@ struct wall_result {
 struct wall {
 	struct wall_options options;
 	struct nl_table *table;
+	struct live *live;	    /* NULL: open connections cannot be asked for */
 	struct generation *current; /* never NULL after wall_start() */
 	bool is_standing;	    /* the kernel holds current->rules; false: all is off */
 	struct switches switches;
@@ -43,6 +45,9 @@ struct wall_counts {
 	size_t n[POLICY_OFF + 1];
 };
 struct wall_counts wall_count(const struct wall *wall);
+
+/* The first error in one line, or what `r` means where there is none; malloc'd. */
+char *wall_error_text(const struct diags *diags, int r);
 
 /* Opens the way to the kernel; changes nothing there. Errors are logged. */
 int wall_open(const struct wall_options *options, struct wall **ret_wall);
