@@ -81,21 +81,25 @@ struct answer {
 	int result; /* what fn returned, or the first error; nothing is handed on after that */
 };
 
+static void keep_first(int *result, int r)
+{
+	if (!*result)
+		*result = r;
+}
+
 /* Handles one message: whether it was the last one. A dump given up half-way is read to its end all
  * the same: until then the kernel starts no other one for this socket (EBUSY).
  */
 static bool handle(struct answer *answer, const struct nlmsghdr *nlh)
 {
-	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && !answer->result)
-		answer->result = -EINTR;
-	if (nlh->nlmsg_type == NLMSG_DONE) /* carries the error that ended a dump */
-		return true;
-	if (nlh->nlmsg_type == NLMSG_ERROR) {
-		const struct nlmsgerr *error = mnl_nlmsg_get_payload(nlh);
-		bool is_whole = mnl_nlmsg_get_payload_len(nlh) >= sizeof(*error);
+	/* The error comes first in both; in the end of a dump it is why the dump ended. */
+	const int *error = mnl_nlmsg_get_payload(nlh);
+	bool has_error = mnl_nlmsg_get_payload_len(nlh) >= sizeof(*error);
 
-		if (!answer->result)
-			answer->result = is_whole ? error->error : -EPROTO;
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		keep_first(&answer->result, -EINTR);
+	if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
+		keep_first(&answer->result, has_error ? *error : -EPROTO);
 		return true;
 	}
 	if (!answer->result && answer->fn)

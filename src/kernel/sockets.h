@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sockets.h - the sockets of this network namespace, listed and closed (sock_diag(7)). */
+/* sockets.h - the sockets of this network namespace, listed and closed (sock_diag(7)).
+ *
+ * Anybody may list, closing needs CAP_NET_ADMIN.
+ */
 #ifndef UIDWALL_KERNEL_SOCKETS_H
 #define UIDWALL_KERNEL_SOCKETS_H
 
@@ -20,20 +23,27 @@ struct live_socket {
 	uint8_t l4proto;	/* IPPROTO_TCP, IPPROTO_UDP, ... */
 	uint8_t state;		/* TCP_ESTABLISHED ... of netinet/tcp.h, also for the others */
 	uint32_t uid;		/* of the socket's inode; of an orphan, of who had it */
-	uint32_t inode;		/* 0: an orphan, closed or left behind, that still sends */
+	uint32_t inode;		/* 0: no program has it (any more, or not accepted yet) */
 	struct prefix from, to; /* IPv4-mapped addresses as IPv4 */
-	uint16_t sport, dport;
-	unsigned ifindex; /* bound to this device; 0: to none */
+	uint16_t sport, dport;	/* 0 for RAW sockets, whose l4proto is what they carry */
+	unsigned ifindex;	/* bound to this device; 0: to none */
 	/* as the kernel names it */
 	uint8_t family;
+	uint8_t diag_protocol; /* as l4proto, but IPPROTO_RAW for RAW sockets */
 	struct inet_diag_sockid id;
 };
 
 /* Calls fn for each connected socket of the protocol until it returns anything but 0. Those that
- * only listen, have no peer, or are in TIME_WAIT are left out. 0, what fn returned, or -errno.
+ * only listen, have no peer, or are in TIME_WAIT are left out. 0, what fn returned, -ENOENT (this
+ * kernel lists no sockets of the protocol), -EINTR (begin again), or another -errno.
  */
 int sockets_list(struct sockets *sockets, uint8_t l4proto,
 		 int (*fn)(const struct live_socket *socket, void *data), void *data);
+
+/* Closed by its program, and still sending what was left. */
+bool sockets_is_orphan(const struct live_socket *socket);
+
+const char *sockets_state_name(const struct live_socket *socket); /* "established", "syn-sent" */
 
 /* The program gets ECONNABORTED. 0, -ENOENT (it is gone already), -EOPNOTSUPP, another -errno. */
 int sockets_destroy(struct sockets *sockets, const struct live_socket *socket);
