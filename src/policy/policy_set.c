@@ -6,15 +6,16 @@
  */
 #include "policy/policy_set.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "policy/advice.h"
 #include "policy/claims.h"
+#include "policy/folder.h"
+#include "policy/last_good.h"
 #include "policy/parse.h"
-#include "policy/values.h"
+#include "policy/users.h"
 
 enum { MISTAKES_PER_FILE_MAX = 50 };
 
@@ -25,111 +26,12 @@ const char *policy_state_name(enum policy_state state)
 	return names[state];
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
-
-struct path_list {
-	const char **paths;
-	size_t n;
-};
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int compare_texts(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
-
-static int check_folder(const char *path, const struct stat *st, uid_t owner, struct diags *diags)
-{
-	struct place place = { .file = path };
-
-	if (st->st_uid != 0 && st->st_uid != owner)
-		return diag_add(diags, DIAG_ERROR, place,
-				"the folder belongs to uid %u, which could change any policy in "
-				"it; expected root (chown root)",
-				st->st_uid);
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return diag_add(diags, DIAG_ERROR, place,
-				"others may write in the folder (mode %04o) and remove any policy; "
-				"expected only its owner (chmod go-w)",
-				st->st_mode & 07777);
-	return 0;
-}
-
-/* All *.json of a folder, but hidden ones: editors keep their copies as .name.swp or name~. */
-static int list_folder(const char *path, uid_t owner, struct arena *arena, struct path_list *list,
-		       struct diags *diags)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	struct stat st;
-	int r = 0;
-
-	if (!dir || fstat(dirfd(dir), &st) < 0)
-		r = -errno;
-	else
-		r = check_folder(path, &st, owner, diags);
-	while (r == 0) {
-		size_t n;
-
-		errno = 0;
-		entry = readdir(dir);
-		if (!entry) {
-			r = -errno;
-			break;
-		}
-		n = strlen(entry->d_name);
-		if (entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0)
-			*ARENA_APPEND(arena, list->paths, list->n) = arena_printf(
-				arena, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/",
-				entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	if (r < 0 && r != -EINVAL)
-		diag_add(diags, DIAG_ERROR, (struct place){ .file = path },
-			 "cannot read the folder of policies: %s", strerror(-r));
-	return r;
-}
-
-/* Each once, though it may be named itself and in its folder. */
-static void sort_paths(struct path_list *list)
-{
-	size_t kept = 0;
-
-	if (list->n)
-		qsort(list->paths, list->n, sizeof(*list->paths), compare_texts);
-	for (size_t i = 0; i < list->n; i++)
-		if (!kept || strcmp(list->paths[kept - 1], list->paths[i]) != 0)
-			list->paths[kept++] = list->paths[i];
-	list->n = kept;
-}
-
-static int list_paths(const struct policy_set_options *options, struct arena *arena,
-		      struct path_list *list, struct diags *diags)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < options->n_paths; i++) {
-		const char *path = arena_strdup(arena, options->paths[i]);
-		struct stat st;
-		int one = 0;
-
-		if (stat(path, &st) < 0) {
-			one = -errno;
-			diag_add(diags, DIAG_ERROR, (struct place){ .file = path },
-				 "cannot read: %s", strerror(-one));
-		} else if (S_ISDIR(st.st_mode)) {
-			one = list_folder(path, options->owner, arena, list, diags);
-		} else {
-			*ARENA_APPEND(arena, list->paths, list->n) = path;
-		}
-		if (one < 0)
-			r = one;
-	}
-	sort_paths(list);
-	return r;
-}
-
-/* --- reading ---------------------------------------------------------------------------------- */
 
 struct reader {
 	const struct policy_set_options *options;
@@ -137,38 +39,12 @@ struct reader {
 	struct identity *identity;
 	struct candidate *candidates;
 	size_t n;
-	const struct last_good **by_file, **by_service; /* sorted */
-	size_t n_last_good;
+	struct last_good_index last_good;
 	const char **files; /* the names of all files without their folders, sorted */
 	size_t n_files;
 	unsigned n_unnamed;
 	struct diags *diags;
 };
-
-static int compare_file(const void *a, const void *b)
-{
-	return strcmp((*(const struct last_good *const *)a)->file,
-		      (*(const struct last_good *const *)b)->file);
-}
-
-static int compare_service(const void *a, const void *b)
-{
-	return strcmp((*(const struct last_good *const *)a)->service,
-		      (*(const struct last_good *const *)b)->service);
-}
-
-static void index_last_good(struct reader *reader, const struct last_good_set *set)
-{
-	if (!set || !set->n)
-		return;
-	reader->n_last_good = set->n;
-	reader->by_file = arena_alloc(reader->arena, set->n * sizeof(struct last_good *));
-	reader->by_service = arena_alloc(reader->arena, set->n * sizeof(struct last_good *));
-	for (size_t i = 0; i < set->n; i++)
-		reader->by_file[i] = reader->by_service[i] = &set->list[i];
-	qsort(reader->by_file, set->n, sizeof(struct last_good *), compare_file);
-	qsort(reader->by_service, set->n, sizeof(struct last_good *), compare_service);
-}
 
 static void index_files(struct reader *reader, const struct path_list *list)
 {
@@ -180,81 +56,6 @@ static void index_files(struct reader *reader, const struct path_list *list)
 	}
 	if (reader->n_files)
 		qsort(reader->files, reader->n_files, sizeof(*reader->files), compare_texts);
-}
-
-/* By the file's name first: the service's name may be what the mistake is in. By the service's name
- * only where the file it was in is gone, or a file could take another service's policy for its own.
- */
-static const struct last_good *find_last_good(const struct reader *reader, const char *file,
-					      const char *service)
-{
-	struct last_good key = { .service = service, .file = file }, *p = &key;
-	const struct last_good **found;
-
-	if (!reader->n_last_good)
-		return NULL;
-	found = bsearch(&p, reader->by_file, reader->n_last_good, sizeof(p), compare_file);
-	if (found || !service)
-		return found ? *found : NULL;
-	found = bsearch(&p, reader->by_service, reader->n_last_good, sizeof(p), compare_service);
-	if (!found || bsearch(&(*found)->file, reader->files, reader->n_files,
-			      sizeof(*reader->files), compare_texts))
-		return NULL;
-	return *found;
-}
-
-static int resolve_from(struct policy *policy, struct identity *identity, bool complain,
-			struct diags *diags)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < policy->n_listen; i++) {
-		struct listener *listener = &policy->listen[i];
-		size_t kept = 0;
-
-		for (size_t j = 0; j < listener->n_from; j++) {
-			struct user_ref *ref = &listener->from[j];
-
-			if (claims_find_user(ref, identity) == 0)
-				listener->from[kept++] = *ref;
-			else if (complain)
-				r = claims_report_unknown(DIAG_ERROR, policy->text,
-							  policy->text_length, ref, identity,
-							  diags);
-		}
-		listener->n_from = kept;
-	}
-	return r;
-}
-
-/* What the service was before; nothing to say about it, it was good then. */
-static int restore_policy(const struct last_good *last, struct identity *identity,
-			  struct arena *arena, const char *path, struct policy **ret_policy)
-{
-	AUTO(diags) struct diags silent;
-	struct policy *policy = arena_alloc(arena, sizeof(*policy));
-	struct source source = {
-		.path = path,
-		.file = arena_strdup(arena, last->file),
-		.text = arena_strndup(arena, last->text, last->text_length),
-		.length = last->text_length,
-	};
-	int r;
-
-	diags_init(&silent);
-	r = policy_parse(&source, arena, policy, &silent);
-	policy->service = arena_strdup(arena, last->service);
-	policy->subjects = NULL;
-	policy->n_subjects = 0;
-	for (size_t i = 0; i < last->n_subjects; i++) {
-		struct subject *s = ARENA_APPEND(arena, policy->subjects, policy->n_subjects);
-
-		*s = last->subjects[i];
-		s->place = policy->place;
-	}
-	resolve_from(policy, identity, false, &silent);
-	*ret_policy = policy;
-	return r;
 }
 
 /* Of a file that never was good, all that counts is whom to refuse. */
@@ -284,8 +85,8 @@ static void demote(struct candidate *candidate, void *data)
 		return;
 	if (candidate->last_good) {
 		struct policy *restored;
-		int r = restore_policy(candidate->last_good, reader->identity, reader->arena,
-				       candidate->policy->path, &restored);
+		int r = last_good_restore(candidate->last_good, reader->identity, reader->arena,
+					  candidate->policy->path, &restored);
 
 		candidate->policy = restored;
 		candidate->state = r < 0 ? POLICY_REFUSED : POLICY_LAST_GOOD;
@@ -328,7 +129,7 @@ static int read_policy(struct reader *reader, const char *path, struct policy *p
 	r = policy_parse(&source, reader->arena, policy, reader->diags);
 	if (claims_resolve(policy, reader->identity, reader->arena, true, reader->diags) < 0)
 		r = -EINVAL;
-	if (resolve_from(policy, reader->identity, true, reader->diags) < 0)
+	if (users_resolve_from(policy, reader->identity, true, reader->diags) < 0)
 		r = -EINVAL;
 	return r;
 }
@@ -351,7 +152,8 @@ static void read_file(struct reader *reader, const char *path)
 		return;
 	}
 	release_messages(reader->diags, path);
-	candidate.last_good = find_last_good(reader, policy->file, policy->service);
+	candidate.last_good = last_good_find(&reader->last_good, policy->file, policy->service,
+					     reader->files, reader->n_files);
 	if (r < 0)
 		demote(&candidate, reader);
 	*ARENA_APPEND(reader->arena, reader->candidates, reader->n) = candidate;
@@ -556,22 +358,6 @@ static void finish_set(struct reader *reader, struct policy_set *set)
 	find_problems(set, reader->diags, reader->arena);
 }
 
-static void resolve_admins(struct config *config, struct identity *identity, struct diags *diags)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < config->n_admins; i++) {
-		struct user_ref *ref = &config->admins[i];
-
-		if (claims_find_user(ref, identity) == 0)
-			config->admins[kept++] = *ref;
-		else
-			claims_report_unknown(DIAG_WARNING, config->text, config->text_length, ref,
-					      identity, diags);
-	}
-	config->n_admins = kept;
-}
-
 int policy_set_read(const struct policy_set_options *options, struct arena *arena,
 		    struct policy_set *ret_set, struct diags *diags)
 {
@@ -580,14 +366,15 @@ int policy_set_read(const struct policy_set_options *options, struct arena *aren
 	struct policy_set set = { 0 };
 	int r = config_read(options->config_path, options->owner, options->resolv_conf, arena,
 			    &set.config, diags);
-	int r_list = list_paths(options, arena, &list, diags);
+	int r_list =
+		folder_list(options->paths, options->n_paths, options->owner, arena, &list, diags);
 
 	if (r_list < 0)
 		return r < 0 ? r : r_list;
 	reader.identity = identity_read(arena, diags);
 	if (r == 0)
-		resolve_admins(&set.config, reader.identity, diags);
-	index_last_good(&reader, options->last_good);
+		users_resolve_admins(&set.config, reader.identity, diags);
+	last_good_index(options->last_good, arena, &reader.last_good);
 	index_files(&reader, &list);
 	for (size_t i = 0; i < list.n; i++)
 		read_file(&reader, list.paths[i]);
@@ -618,13 +405,14 @@ int policy_set_from_last_good(const struct policy_set_options *options, struct a
 	if (r < 0)
 		return r;
 	reader.identity = identity_read(arena, diags);
-	resolve_admins(&set.config, reader.identity, diags);
+	users_resolve_admins(&set.config, reader.identity, diags);
 	for (size_t i = 0; last && i < last->n; i++) {
 		struct candidate candidate = { .state = POLICY_LAST_GOOD,
 					       .last_good = &last->list[i] };
 
-		if (restore_policy(&last->list[i], reader.identity, arena,
-				   arena_strdup(arena, last->list[i].file), &candidate.policy) < 0)
+		if (last_good_restore(&last->list[i], reader.identity, arena,
+				      arena_strdup(arena, last->list[i].file),
+				      &candidate.policy) < 0)
 			candidate.state = POLICY_REFUSED;
 		*ARENA_APPEND(arena, reader.candidates, reader.n) = candidate;
 	}

@@ -54,6 +54,7 @@ struct last_good {
 	size_t text_length;
 	const struct subject *subjects; /* place counts for nothing */
 	size_t n_subjects;
+	bool is_refused; /* its file never was right: text says nothing, only the subjects count */
 };
 
 struct last_good_set {
@@ -79,7 +80,7 @@ struct policy_set_options {
 int policy_set_read(const struct policy_set_options *options, struct arena *arena,
 		    struct policy_set *ret_set, struct diags *diags);
 
-/* Only what was good before, for a start at which policy_set_read() fails. */
+/* Only what was in force before, for when policy_set_read() fails or its files are not wanted. */
 int policy_set_from_last_good(const struct policy_set_options *options, struct arena *arena,
 			      struct policy_set *ret_set, struct diags *diags);
 
