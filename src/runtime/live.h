@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* live.h - connections that are open now, judged by a ruleset: which of them would it refuse? */
+/* live.h - connections that are open now, judged by a ruleset: which of them would it refuse?
+ *
+ * Only connected sockets are judged. A listener, or a socket without a peer, has no packet whose
+ * verdict would be its own: it may be needed after a rollback, the rules refuse what it sends
+ * meanwhile, and every connection that it accepted is judged by itself.
+ */
 #ifndef UIDWALL_RUNTIME_LIVE_H
 #define UIDWALL_RUNTIME_LIVE_H
 
@@ -21,12 +26,13 @@ bool live_can_destroy(const struct live *live);
 /* A socket that the rules would refuse. */
 struct live_refused {
 	struct live_socket socket;
-	const char *service; /* whose policy refuses it */
-	const char *why; /* the deciding line, "blog.json:5 listen"; lives as long as the rules */
+	const char *service; /* whose policy refuses it; NULL: no single one */
+	const char *why;     /* the deciding line, "blog.json:5 listen" */
 };
 
+/* The list is ordered: by service, user, protocol, addresses. All of it lives in the arena. */
 struct live_judgement {
-	struct live_refused *refused; /* in the arena */
+	struct live_refused *refused;
 	size_t n_refused;
 	size_t n_judged;
 	uint64_t us; /* how long it took */
@@ -43,7 +49,9 @@ int live_judge(struct live *live, const struct policy_set *set, const struct ir_
  */
 size_t live_destroy(struct live *live, const struct live_judgement *judgement, struct diags *diags);
 
-/* "sockets": {"judged", "refused", "can_close", "list": [...]} */
+/* Writes a member of an object that the caller has begun: "sockets": {"judged", "refused",
+ * "can_close", "list": [...]}, the list cut after the first hundred.
+ */
 void live_write(const struct live *live, const struct live_judgement *judgement, struct writer *w);
 
 #endif
