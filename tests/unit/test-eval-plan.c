@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test-eval-plan.c - what policies of all kinds let which packets do, and which line says so. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/scene.h"
+#include "lib/verdicts.h"
+
+static const char app_json[] =
+	"{ \"user\": 1001, \"connect\": [\n"
+	"    { \"to\": \"198.51.100.7\", \"port\": 443, \"until\": \"2029-12-31\" },\n"
+	"    { \"to\": \"198.51.100.0/25\", \"port\": \"8000-8010\" },\n"
+	"    { \"to\": \"2001:db8:1::/64\", \"port\": [25, 587] },\n"
+	"    { \"to\": \"198.51.100.9\", \"port\": 5353, \"protocol\": \"udp\", \"interface\": "
+	"\"wg0\" },\n"
+	"    { \"to\": \"203.0.113.1\", \"protocol\": \"icmp\" },\n"
+	"    { \"to\": \"2001:db8::1\", \"protocol\": \"icmp\" }],\n"
+	"  \"listen\": [\n"
+	"    { \"port\": 3000, \"from\": [1002] },\n"
+	"    { \"port\": \"3001-3003\" },\n"
+	"    { \"port\": 5000, \"protocol\": \"udp\" },\n"
+	"    { \"port\": 5001, \"protocol\": \"udp\", \"from\": [1002] }] }\n";
+
+static const char web_json[] = "{ \"user\": 1002, \"dns\": false,\n"
+			       "  \"proxy\": false,\n"
+			       "  \"connect\": [{ \"to\": \"127.0.0.0/8\", \"port\": 3000 }] }\n";
+
+static const char watch_json[] = "{ \"user\": 1003, \"mode\": \"monitor\",\n"
+				 "  \"connect\": [{ \"to\": \"192.0.2.1\", \"port\": 80 }],\n"
+				 "  \"listen\": [{ \"port\": 3500, \"from\": [1002] }] }\n";
+
+/* Two long lists: addresses with ports, and prefixes; in each, a line of its own for the last. */
+static void write_many(struct scene *scene)
+{
+	AUTO(mem) char *text = NULL;
+	size_t length = 0;
+	FILE *f = open_memstream(&text, &length);
+
+	assert_non_null(f);
+	fputs("{ \"user\": 1006, \"connect\": [\n", f);
+	for (unsigned i = 1; i <= 10; i++)
+		fprintf(f, "  { \"to\": \"203.0.113.%u\", \"port\": %u },\n", i, 100 + i);
+	for (unsigned i = 1; i <= 10; i++)
+		fprintf(f, "  { \"to\": \"10.%u.0.0/16\", \"port\": \"20-21\" },\n", 2 * i);
+	fputs("  { \"to\": \"192.0.2.7\", \"port\": [1,3,5,7,9,11,13,15,17], \"protocol\": "
+	      "\"udp\" }] }\n",
+	      f);
+	assert_int_equal(fclose(f), 0);
+	scene_write(scene, "many.json", text);
+}
+
+static struct scene *make_scene(void)
+{
+	struct scene *scene = scene_new();
+	static const struct uid_owner subuids[] = {
+		{ { 100000, 165535 }, 0, { "/etc/subuid", 1, 1 }, true },
+		{ { 200000, 200009 }, NO_SERVICE, { "/etc/subuid", 2, 1 }, true },
+	};
+
+	scene_write_config(scene, "{ \"resolvers\": [\"192.0.2.53\", \"127.0.0.53\", "
+				  "\"2001:db8::53\"], \"subuids\": false }");
+	scene_write(scene, "app.json", app_json); /* the first: owner 0 above */
+	scene_write(scene, "web.json", web_json);
+	scene_write(scene, "watch.json", watch_json);
+	scene_write(scene, "broken.json", "{ \"user\": 1004 }");
+	scene_write(scene, "off.json",
+		    "{ \"user\": 1005, \"listen\": [{ \"port\": 3900, \"from\": [] }] }");
+	scene_write(scene, "range.json", "{ \"uids\": \"60000-60999\", \"dns\": false }");
+	scene_write(scene, "named.json", "{ \"user\": 60500 }");
+	write_many(scene);
+	scene_begin(scene);
+	policy_set_find(&scene->set, "broken")->state = POLICY_REFUSED;
+	policy_set_find(&scene->set, "off")->state = POLICY_OFF;
+	for (size_t i = 0; i < ARRAY_SIZE(subuids); i++)
+		*ARENA_APPEND(scene->arena, scene->set.ranges, scene->set.n_ranges) = subuids[i];
+	return scene;
+}
+
+static void judge_all(const struct verdict_case *cases, size_t n)
+{
+	AUTO(scene) struct scene *scene = make_scene();
+
+	assert_int_equal(verdicts_wrong(&scene->set, cases, n), 0);
+}
+
+static void test_connect(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "app tcp 198.51.100.0:8000", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "app tcp 198.51.100.127:8010", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "app tcp 198.51.100.128:8000", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 198.51.99.255:8000", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 198.51.100.1:7999", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 198.51.100.1:8011", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 198.51.100.1:40000 from 8000", EVAL_RESET, NO_LINE("app") },
+		{ "app udp 198.51.100.1:8000", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udplite 198.51.100.1:8000", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app tcp 198.51.100.1:8000 ack", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "app tcp 198.51.100.1:8011 fin", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp [2001:db8:1::]:25", EVAL_ACCEPT, "app.json:4 connect" },
+		{ "app tcp [2001:db8:1::ffff:ffff:ffff:ffff]:587", EVAL_ACCEPT,
+		  "app.json:4 connect" },
+		{ "app tcp [2001:db8:1:1::]:25", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp [2001:db8::ffff]:25", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp [2001:db8:1::]:26", EVAL_RESET, NO_LINE("app") },
+		{ "app udp 198.51.100.9:5353 by wg0", EVAL_ACCEPT, "app.json:5 connect" },
+		{ "app udp 198.51.100.9:5353 by wg01", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 198.51.100.9:5353", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app icmp 203.0.113.1", EVAL_ACCEPT, "app.json:6 connect" },
+		{ "app icmp 203.0.113.1 type 0", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app icmp 203.0.113.1 type 13", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app icmp 203.0.113.2", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app icmpv6 203.0.113.1 type 128", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app icmpv6 2001:db8::1", EVAL_ACCEPT, "app.json:7 connect" },
+		{ "app icmpv6 2001:db8::1 type 129", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app icmp 2001:db8::1 type 8", EVAL_PROHIBITED, NO_LINE("app") },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+static void test_until(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "app tcp 198.51.100.7:443", EVAL_ACCEPT, "app.json:2 connect" },
+		{ "app tcp 198.51.100.7:443 just-before-2030", EVAL_ACCEPT, "app.json:2 connect" },
+		{ "app tcp 198.51.100.7:443 in-2030", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 198.51.100.7:443 ack in-2030", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 198.51.100.7:8000 in-2030", EVAL_ACCEPT, "app.json:3 connect" },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+static void test_dns_and_proxy(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "app udp 192.0.2.53:53", EVAL_ACCEPT, "app.json dns" },
+		{ "app tcp 192.0.2.53:53", EVAL_ACCEPT, "app.json dns" },
+		{ "app udp [2001:db8::53]:53", EVAL_ACCEPT, "app.json dns" },
+		{ "app udp 127.0.0.53:53", EVAL_ACCEPT, "app.json dns" },
+		{ "app udp 127.0.0.53:53 by eth0", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udplite 192.0.2.53:53", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 192.0.2.53:54", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 192.0.2.53:5300 from 53", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 192.0.2.52:53", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp [2001:db8::54]:53", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 127.0.0.1:53", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "web udp 192.0.2.53:53", EVAL_PROHIBITED, NO_LINE("web") },
+		{ "app tcp 127.0.0.1:3128", EVAL_ACCEPT, "app.json proxy" },
+		{ "app tcp [::1]:3128", EVAL_ACCEPT, "app.json proxy" },
+		{ "app tcp 127.0.0.1:3128 by eth0", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp [::1]:3128 by eth0", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 127.0.0.2:3128", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 192.0.2.2:3128 by lo", EVAL_RESET, NO_LINE("app") },
+		{ "app udp 127.0.0.1:3128", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "web tcp 127.0.0.1:3128", EVAL_RESET, NO_LINE("web") },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+/* Answers from a declared port, and the service's own connections to it. */
+static void test_listen(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "app tcp 192.0.2.9:4444 from 3000 synack", EVAL_ACCEPT, "app.json:9 listen" },
+		{ "app tcp 192.0.2.9:4444 from 3000 ack", EVAL_ACCEPT, "app.json:9 listen" },
+		{ "app tcp 192.0.2.9:4444 from 3000 rst", EVAL_ACCEPT, "app.json:9 listen" },
+		{ "app tcp 192.0.2.9:4444 from 3000", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 192.0.2.9:4444 from 3000 ecn", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 192.0.2.9:4444 from 3001 ack", EVAL_ACCEPT, "app.json:10 listen" },
+		{ "app tcp 192.0.2.9:4444 from 3003 ack", EVAL_ACCEPT, "app.json:10 listen" },
+		{ "app tcp 192.0.2.9:4444 from 3004 ack", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 192.0.2.9:4444 from 5000 ack", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 192.0.2.9:3000", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 127.0.0.1:3000", EVAL_ACCEPT, "app.json:9 listen" },
+		{ "app tcp 127.0.0.9:3002", EVAL_ACCEPT, "app.json:10 listen" },
+		{ "app tcp [::1]:3002", EVAL_ACCEPT, "app.json:10 listen" },
+		{ "app tcp 192.0.2.2:3002 by lo", EVAL_ACCEPT, "app.json:10 listen" },
+		{ "app tcp 127.0.0.1:3002 by eth0", EVAL_RESET, NO_LINE("app") },
+		{ "app tcp 127.0.0.1:3004", EVAL_RESET, NO_LINE("app") },
+		{ "app udp 127.0.0.1:3002", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 192.0.2.9:4444 from 5000 reply", EVAL_ACCEPT, "app.json:11 listen" },
+		{ "app udp 192.0.2.9:4444 from 5000 original", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 192.0.2.9:4444 from 5000", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 192.0.2.9:4444 from 3000 reply", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "app udp 127.0.0.1:5000 original", EVAL_ACCEPT, "app.json:11 listen" },
+		{ "app tcp 127.0.0.1:5000", EVAL_RESET, NO_LINE("app") },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+/* Sockets of others on a declared port, and subflows that the kernel makes. */
+static void test_strange_sockets(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "root tcp 192.0.2.9:80 from 3000", EVAL_RESET, NO_LINE("app") },
+		{ "other tcp 192.0.2.9:80 from 3003", EVAL_RESET, NO_LINE("app") },
+		{ "nobody tcp 192.0.2.9:80 from 3000", EVAL_RESET, NO_LINE("app") },
+		{ "root tcp 198.51.100.1:8000 from 3000", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "root tcp 192.0.2.9:80 from 3000 synack", EVAL_ACCEPT, NULL },
+		{ "root tcp 192.0.2.9:80 from 3000 ack", EVAL_ACCEPT, NULL },
+		{ "root tcp 192.0.2.9:80 from 3004", EVAL_ACCEPT, NULL },
+		{ "root tcp 192.0.2.9:80 from 5000", EVAL_ACCEPT, NULL },
+		{ "root udp 192.0.2.9:80 from 3000 original", EVAL_ACCEPT, NULL },
+		{ "root udp 192.0.2.9:80 from 5000 original", EVAL_PROHIBITED, NO_LINE("app") },
+		{ "root udp 192.0.2.9:80 from 5000 reply", EVAL_ACCEPT, NULL },
+		{ "root udp 192.0.2.9:80 from 5000", EVAL_ACCEPT, NULL },
+		{ "nobody tcp 192.0.2.9:80 mptcp", EVAL_DROP, NULL },
+		{ "nobody tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "nobody tcp 192.0.2.9:80 mptcp ack", EVAL_ACCEPT, NULL },
+		{ "nobody tcp 192.0.2.9:80 mptcp synack", EVAL_ACCEPT, NULL },
+		{ "root tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
+		{ "other tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
+		{ "app tcp 198.51.100.1:8000 mptcp", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "nobody icmp 192.0.2.9 type 3", EVAL_ACCEPT, NULL },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+#define NOT_NAMED(line) EVAL_RESET, "app.json:" #line " listen: from does not name them", "app"
+
+static void test_from(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "other tcp 127.0.0.1:3000", NOT_NAMED(9) },
+		{ "other tcp 127.0.0.1:3000 ack", NOT_NAMED(9) },
+		{ "other tcp [::1]:3000", NOT_NAMED(9) },
+		{ "other tcp 127.0.0.3:3000", NOT_NAMED(9) },
+		{ "other tcp 192.0.2.2:3000 by lo", NOT_NAMED(9) },
+		{ "other tcp 192.0.2.9:3000", EVAL_ACCEPT, NULL },
+		{ "other tcp 127.0.0.1:3001", EVAL_ACCEPT, NULL },
+		{ "other tcp 127.0.0.1:2999", EVAL_ACCEPT, NULL },
+		{ "other udp 127.0.0.1:3000", EVAL_ACCEPT, NULL },
+		{ "root tcp 127.0.0.1:3000", EVAL_ACCEPT, NULL },
+		{ "nobody tcp 127.0.0.1:3000", NOT_NAMED(9) },
+		{ "nobody tcp 127.0.0.1:3000 ack", EVAL_ACCEPT, NULL },
+		{ "nobody tcp 127.0.0.1:3000 fin", EVAL_ACCEPT, NULL },
+		{ "web tcp 127.0.0.1:3000", EVAL_ACCEPT, "web.json:3 connect" },
+		{ "web tcp [::1]:3000", EVAL_RESET, NO_LINE("web") },
+		{ "watch tcp 127.0.0.1:3000", NOT_NAMED(9) },
+		{ "other udp 127.0.0.1:5001", EVAL_PROHIBITED,
+		  "app.json:12 listen: from does not name them", "app" },
+		{ "nobody udp 127.0.0.1:5001", EVAL_PROHIBITED,
+		  "app.json:12 listen: from does not name them", "app" },
+		{ "other tcp 127.0.0.1:5001", EVAL_ACCEPT, NULL },
+		{ "other udp 127.0.0.1:5000", EVAL_ACCEPT, NULL },
+		{ "root udp 127.0.0.1:5001", EVAL_ACCEPT, NULL },
+		{ "other tcp 127.0.0.1:3500", EVAL_ACCEPT, NULL, "watch" },
+		{ "web tcp 127.0.0.1:3500", EVAL_RESET, NO_LINE("web") },
+		{ "other tcp 127.0.0.1:3900", EVAL_ACCEPT, NULL }, /* it is off */
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+/* What would take a packet elsewhere than its addresses say, or its answer. */
+static void test_sanity(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "app tcp 198.51.100.1:8000 options", EVAL_RESET,
+		  "app.json IP options are refused", "app" },
+		{ "app udp 192.0.2.53:53 options", EVAL_PROHIBITED,
+		  "app.json IP options are refused", "app" },
+		{ "app tcp [2001:db8:1::1]:25 routing", EVAL_RESET,
+		  "app.json a routing header is refused", "app" },
+		{ "app tcp [2001:db8:1::1]:25 foreign", EVAL_DROP,
+		  "app.json a foreign source address is refused", "app" },
+		{ "app udp [2001:db8::53]:53 foreign", EVAL_DROP,
+		  "app.json a foreign source address is refused", "app" },
+		{ "app tcp [2001:db8:1::1]:25 foreign routing", EVAL_DROP,
+		  "app.json a routing header is refused", "app" },
+		{ "app tcp 198.51.100.1:8000 foreign", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "other tcp 192.0.2.9:80 options", EVAL_ACCEPT, NULL },
+		{ "other tcp [2001:db8::9]:80 routing foreign", EVAL_ACCEPT, NULL },
+		{ "watch tcp 192.0.2.1:80 options", EVAL_ACCEPT,
+		  "watch.json IP options are refused", "watch" },
+		{ "watch tcp [2001:db8::9]:80 foreign", EVAL_ACCEPT,
+		  "watch.json a foreign source address is refused", "watch" },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+#define WRONG(verdict) verdict, "broken.json is wrong and never was right: refused", "broken"
+
+static void test_states(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "watch tcp 192.0.2.1:80", EVAL_ACCEPT, "watch.json:2 connect" },
+		{ "watch tcp 192.0.2.9:80", EVAL_ACCEPT, NO_LINE("watch") },
+		{ "watch udplite 192.0.2.53:53", EVAL_ACCEPT, NO_LINE("watch") },
+		{ "broken tcp 192.0.2.9:80", WRONG(EVAL_RESET) },
+		{ "broken udp 192.0.2.53:53", WRONG(EVAL_PROHIBITED) },
+		{ "broken tcp 127.0.0.1:3128", WRONG(EVAL_RESET) },
+		{ "broken tcp [2001:db8::9]:80 foreign", WRONG(EVAL_DROP) },
+		{ "broken tcp 192.0.2.9:80 foreign", WRONG(EVAL_RESET) },
+		{ "off tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "off tcp 127.0.0.1:3000", NOT_NAMED(9) },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+/* Ranges, their edges, and who beats them. */
+static void test_ranges(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "59999 udp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "60000 udp 192.0.2.9:80", EVAL_PROHIBITED, NO_LINE("range") },
+		{ "60999 udp 192.0.2.9:80", EVAL_PROHIBITED, NO_LINE("range") },
+		{ "61000 udp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "60499 udp 192.0.2.53:53", EVAL_PROHIBITED, NO_LINE("range") },
+		{ "60500 udp 192.0.2.53:53", EVAL_ACCEPT, "named.json dns" },
+		{ "60500 udp 192.0.2.9:80", EVAL_PROHIBITED, NO_LINE("named") },
+		{ "60501 udp 192.0.2.53:53", EVAL_PROHIBITED, NO_LINE("range") },
+		{ "99999 tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "100000 tcp 192.0.2.9:80", EVAL_RESET, NO_LINE("app") },
+		{ "100000 tcp 198.51.100.1:8000", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "165535 tcp 192.0.2.9:80", EVAL_RESET, NO_LINE("app") },
+		{ "165536 tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "199999 tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "200000 tcp 192.0.2.9:80", EVAL_RESET, NULL }, /* two services share it */
+		{ "200009 udp 192.0.2.53:53", EVAL_PROHIBITED, NULL },
+		{ "200009 udp [2001:db8::53]:53 foreign", EVAL_DROP, NULL },
+		{ "200010 tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "4294967294 tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+/* Sets: the element knows its line. */
+static void test_long_lists(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "many tcp 203.0.113.1:101", EVAL_ACCEPT, "many.json:2 connect" },
+		{ "many tcp 203.0.113.5:105", EVAL_ACCEPT, "many.json:6 connect" },
+		{ "many tcp 203.0.113.10:110", EVAL_ACCEPT, "many.json:11 connect" },
+		{ "many tcp 203.0.113.1:102", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp 203.0.113.11:111", EVAL_RESET, NO_LINE("many") },
+		{ "many udp 203.0.113.1:101", EVAL_PROHIBITED, NO_LINE("many") },
+		{ "many tcp 10.2.0.0:20", EVAL_ACCEPT, "many.json:12 connect" },
+		{ "many tcp 10.2.255.255:21", EVAL_ACCEPT, "many.json:12 connect" },
+		{ "many tcp 10.3.0.0:20", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp 10.1.255.255:20", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp 10.20.255.255:21", EVAL_ACCEPT, "many.json:21 connect" },
+		{ "many tcp 10.21.0.0:21", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp 10.2.0.0:22", EVAL_RESET, NO_LINE("many") },
+		{ "many udp 192.0.2.7:1", EVAL_ACCEPT, "many.json:22 connect" },
+		{ "many udp 192.0.2.7:17", EVAL_ACCEPT, "many.json:22 connect" },
+		{ "many udp 192.0.2.7:2", EVAL_PROHIBITED, NO_LINE("many") },
+		{ "many udp 192.0.2.7:18", EVAL_PROHIBITED, NO_LINE("many") },
+		{ "many tcp 192.0.2.7:1", EVAL_RESET, NO_LINE("many") },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_connect),		cmocka_unit_test(test_until),
+		cmocka_unit_test(test_dns_and_proxy),	cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_strange_sockets), cmocka_unit_test(test_from),
+		cmocka_unit_test(test_sanity),		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_ranges),		cmocka_unit_test(test_long_lists),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
