@@ -154,3 +154,29 @@ void file_replace_abort(struct file_replace *replace)
 	free(replace->path);
 	*replace = (struct file_replace){ 0 };
 }
+
+int file_replace_by_link(const char *from, const char *path)
+{
+	AUTO(mem) char *temporary = NULL;
+	int r = 0;
+
+	if (asprintf(&temporary, "%s.new", path) < 0) {
+		temporary = NULL;
+		return -ENOMEM;
+	}
+	if ((unlink(temporary) < 0 && errno != ENOENT) || link(from, temporary) < 0)
+		return -errno;
+	if (rename(temporary, path) < 0)
+		r = -errno;
+	/* rename(2) leaves both names where they are the same file already */
+	if (unlink(temporary) < 0 && errno != ENOENT && r == 0)
+		r = -errno;
+	return r == 0 ? sync_folder_of(path) : r;
+}
+
+int file_remove(const char *path)
+{
+	if (unlink(path) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return sync_folder_of(path);
+}

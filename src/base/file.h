@@ -40,4 +40,12 @@ __attribute__((unused)) static inline void file_replace_cleanup(struct file_repl
 	file_replace_abort(replace);
 }
 
+/* Makes `path` another name of the file `from`, in one step and lasting; it must be one that is
+ * only ever replaced, never written to.
+ */
+int file_replace_by_link(const char *from, const char *path);
+
+/* Lasting too. 0 also where there is none. */
+int file_remove(const char *path);
+
 #endif

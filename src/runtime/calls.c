@@ -14,6 +14,7 @@
 #include "explain/why.h"
 #include "runtime/preview.h"
 #include "runtime/report.h"
+#include "runtime/undo.h"
 #include "wire/request.h"
 
 struct call {
@@ -76,11 +77,20 @@ static void log_caller(const struct call *call)
 
 static int answer_apply(struct call *call)
 {
+	int64_t confirm_s =
+		call->request.confirm_s == REQUEST_NO_NUMBER ? 0 : call->request.confirm_s;
+	int r;
+
 	if (!call->is_admin)
 		return deny(call, "apply policies");
 	log_caller(call);
-	wall_reload(call->wall);
+	r = undo_check_apply(call->wall, confirm_s, call->arena, &call->error);
+	if (r < 0)
+		return r;
+	writer_begin(call->answer, '{');
+	wall_reload(call->wall, confirm_s, call->answer);
 	report_change(call->wall, call->answer);
+	writer_end(call->answer, '}');
 	return 0;
 }
 
@@ -93,7 +103,9 @@ static int answer_switch(struct call *call)
 	log_caller(call);
 	if (wall_switch(call->wall, call->request.service, on) == -ENOENT)
 		return no_service(call);
+	writer_begin(call->answer, '{');
 	report_change(call->wall, call->answer);
+	writer_end(call->answer, '}');
 	return 0;
 }
 
@@ -103,24 +115,40 @@ static int answer_diff(struct call *call)
 		return deny(call, "ask what would change");
 	writer_begin(call->answer, '{');
 	preview_write(call->wall, call->answer);
+	report_undo(call->wall, call->answer);
 	writer_end(call->answer, '}');
 	return 0;
 }
 
 static int answer_confirm(struct call *call)
 {
+	int64_t since = call->wall->undo.trial.since;
+	int r;
+
 	if (!call->is_admin)
 		return deny(call, "confirm a change");
-	call->error = "nothing waits to be confirmed";
-	return -ENOENT;
+	log_caller(call);
+	r = undo_confirm(call->wall, call->arena, &call->error);
+	if (r < 0)
+		return r;
+	report_confirmed(call->wall, since, call->answer);
+	return 0;
 }
 
 static int answer_rollback(struct call *call)
 {
+	int r;
+
 	if (!call->is_admin)
 		return deny(call, "roll back");
-	call->error = "nothing to go back to is remembered";
-	return -ENOENT;
+	log_caller(call);
+	writer_begin(call->answer, '{');
+	r = undo_roll_back(call->wall, call->answer, call->arena, &call->error);
+	if (r < 0)
+		return r;
+	report_change(call->wall, call->answer);
+	writer_end(call->answer, '}');
+	return 0;
 }
 
 /* Anybody may ask about the service that governs them, and about themselves. */

@@ -21,7 +21,9 @@
 #include "base/log.h"
 #include "runtime/calls.h"
 #include "runtime/control.h"
+#include "runtime/deadline.h"
 #include "runtime/notify.h"
+#include "runtime/undo.h"
 #include "runtime/watch.h"
 
 enum { MMAP_THRESHOLD = 128 * 1024 };
@@ -32,23 +34,54 @@ struct daemon {
 	struct event_base *base;
 	struct event *hangup, *terminate, *interrupt, *watchdog;
 	struct watch *resolv_conf;
+	struct deadline *deadline; /* of a change that waits to be confirmed */
 	struct server *server;
 	struct calls calls;
 };
+
+/* What a sysadmin should see first. */
+static const char *alarm_words(const struct wall *wall)
+{
+	switch (wall->undo.trial.state) {
+	case TRIAL_NONE:
+		return wall->reload.ok ? "" : "LAST RELOAD FAILED; ";
+	case TRIAL_WAITING:
+		return "WAITS FOR \"uidwall confirm\"; ";
+	case TRIAL_ROLLED_BACK:
+		return "ROLLED BACK, the files are not in force; ";
+	}
+	abort();
+}
 
 static void notify_ready(const struct wall *wall)
 {
 	struct wall_counts counts = wall_count(wall);
 
 	if (wall->switches.all_off)
-		notify_send("READY=1\nSTATUS=OFF: nothing is enforced");
+		notify_send("READY=1\nSTATUS=%sOFF: nothing is enforced", alarm_words(wall));
 	else
 		notify_send("READY=1\nSTATUS=%s%zu services: %zu good, %zu last good, %zu refused, "
 			    "%zu off",
-			    wall->reload.ok ? "" : "LAST RELOAD FAILED; ",
-			    wall->current->set.n_services, counts.n[POLICY_GOOD],
+			    alarm_words(wall), wall->current->set.n_services, counts.n[POLICY_GOOD],
 			    counts.n[POLICY_LAST_GOOD], counts.n[POLICY_REFUSED],
 			    counts.n[POLICY_OFF]);
+}
+
+/* After whatever may have changed what is in force. */
+static void settle(struct daemon *daemon)
+{
+	notify_ready(daemon->wall);
+	if (deadline_set(daemon->deadline, undo_next_ms(daemon->wall)) < 0)
+		log_error("no timer for the change that waits to be confirmed: it goes back at the "
+			  "next start");
+}
+
+static void on_deadline(void *data)
+{
+	struct daemon *daemon = data;
+
+	undo_expire(daemon->wall);
+	settle(daemon);
 }
 
 static void on_hangup(evutil_socket_t fd, short what, void *data)
@@ -56,8 +89,8 @@ static void on_hangup(evutil_socket_t fd, short what, void *data)
 	struct daemon *daemon = data;
 
 	notify_reloading();
-	wall_reload(daemon->wall);
-	notify_ready(daemon->wall);
+	wall_reload(daemon->wall, 0, NULL);
+	settle(daemon);
 }
 
 static void on_end(evutil_socket_t fd, short what, void *data)
@@ -83,7 +116,7 @@ static int answer(void *data, const struct server_caller *caller, const char *re
 	int r = calls_answer(&daemon->calls, caller, request, n, ret_answer, ret_error);
 
 	if (daemon->wall->n_changes != before)
-		notify_ready(daemon->wall);
+		settle(daemon);
 	return r;
 }
 
@@ -93,7 +126,7 @@ static void on_resolv_conf(void *data)
 	struct daemon *daemon = data;
 
 	wall_refresh_resolvers(daemon->wall);
-	notify_ready(daemon->wall);
+	settle(daemon);
 }
 
 static int watch_signals(struct daemon *daemon)
@@ -163,6 +196,8 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 	daemon->base = event_base_new();
 	r = daemon->base ? watch_signals(daemon) : -ENOMEM;
 	if (r == 0)
+		r = deadline_new(daemon->base, on_deadline, daemon, &daemon->deadline);
+	if (r == 0)
 		r = start_server(daemon);
 	if (r == 0)
 		r = start_watchdog(daemon);
@@ -181,6 +216,7 @@ static void event_release(struct event *event)
 static void done(struct daemon *daemon)
 {
 	watch_free(daemon->resolv_conf);
+	deadline_free(daemon->deadline);
 	server_free(daemon->server);
 	event_release(daemon->hangup);
 	event_release(daemon->terminate);
@@ -204,7 +240,7 @@ int daemon_run(const struct daemon_options *options)
 	notify_init();
 	r = start(&daemon, options);
 	if (r == 0) {
-		notify_ready(daemon.wall);
+		settle(&daemon);
 		if (event_base_dispatch(daemon.base) < 0)
 			r = -EIO;
 	} else {

@@ -40,6 +40,7 @@ static struct last_good copy_entry(struct arena *arena, const struct last_good *
 		.text_length = old->text_length,
 		.subjects = subjects,
 		.n_subjects = old->n_subjects,
+		.is_refused = old->is_refused,
 	};
 }
 
@@ -55,35 +56,86 @@ static struct last_good new_entry(const struct policy *policy)
 	};
 }
 
-/* A good file is remembered; a wrong one leaves what was remembered, and so does one that was
- * remembered but cannot be restored.
+/* Whose file never was right: what it says by now is nobody's business. */
+static struct last_good refused_entry(const struct policy *policy)
+{
+	return (struct last_good){
+		.service = policy->service,
+		.file = policy->file,
+		.text = "",
+		.subjects = policy->subjects,
+		.n_subjects = policy->n_subjects,
+		.is_refused = true,
+	};
+}
+
+static bool same_text(const struct last_good *a, const struct last_good *b)
+{
+	return a->is_refused == b->is_refused && a->text_length == b->text_length &&
+	       memcmp(a->text, b->text, a->text_length) == 0;
+}
+
+static bool same_subjects(const struct last_good *a, const struct last_good *b)
+{
+	bool same = a->n_subjects == b->n_subjects;
+
+	for (size_t i = 0; same && i < a->n_subjects; i++) {
+		const struct subject *x = &a->subjects[i], *y = &b->subjects[i];
+
+		same = x->uids.first == y->uids.first && x->uids.last == y->uids.last &&
+		       x->is_named == y->is_named && x->is_subuid == y->is_subuid;
+	}
+	return same;
+}
+
+static bool same_config(const struct last_good_set *a, const struct last_good_set *b)
+{
+	if (!a->config_text || !b->config_text)
+		return a->config_text == b->config_text;
+	return a->config_length == b->config_length &&
+	       memcmp(a->config_text, b->config_text, a->config_length) == 0;
+}
+
+/* What to remember of service i. A good file is remembered; a wrong one leaves what was remembered,
+ * and so does one that was remembered but cannot be restored.
  */
+static struct last_good entry_of(const struct generation *generation, size_t i,
+				 const struct last_good *old)
+{
+	const struct policy *policy = generation->set.services[i].policy;
+
+	if (generation->states[i] == POLICY_GOOD)
+		return new_entry(policy);
+	if (old && !old->is_refused)
+		return copy_entry(generation->arena, old);
+	return refused_entry(policy);
+}
+
 static void remember(struct generation *generation, const struct memory *old)
 {
 	struct memory *memory = &generation->memory;
-	size_t max = generation->set.n_services;
+	size_t n = generation->set.n_services;
 	int64_t now = time(NULL);
+	bool same = old->applied && n == old->set.n;
 
 	memory->set.config_text = generation->set.config.text;
 	memory->set.config_length = generation->set.config.text_length;
-	memory->set.list = arena_alloc(generation->arena, max * sizeof(*memory->set.list));
-	memory->since = arena_alloc(generation->arena, max * sizeof(*memory->since));
-	for (size_t i = 0; i < max; i++) {
-		const struct policy *policy = generation->set.services[i].policy;
+	memory->set.list = arena_alloc(generation->arena, n * sizeof(*memory->set.list));
+	memory->set.n = n;
+	memory->since = arena_alloc(generation->arena, n * sizeof(*memory->since));
+	for (size_t i = 0; i < n; i++) {
+		struct last_good *entry = &memory->set.list[i];
 		int64_t since = now;
-		const struct last_good *entry = memory_find(old, policy->service, &since);
-		bool good = generation->states[i] == POLICY_GOOD;
+		const struct last_good *before =
+			memory_find(old, generation->set.services[i].policy->service, &since);
 
-		if (!good && !entry)
-			continue;
-		if (good && entry &&
-		    (entry->text_length != policy->text_length ||
-		     memcmp(entry->text, policy->text, policy->text_length) != 0))
-			since = now;
-		memory->since[memory->set.n] = since;
-		memory->set.list[memory->set.n++] =
-			good ? new_entry(policy) : copy_entry(generation->arena, entry);
+		*entry = entry_of(generation, i, before);
+		memory->since[i] = before && same_text(before, entry) ? since : now;
+		same = same && before && same_text(before, entry) && same_subjects(before, entry) &&
+		       strcmp(before->file, entry->file) == 0;
 	}
+	same = same && same_config(&old->set, &memory->set);
+	memory->applied = same ? old->applied : now;
 }
 
 static void count_owners(size_t *counts, const struct uid_owner *list, size_t n)
@@ -153,8 +205,7 @@ int generation_read(enum generation_source source, const char *config, const cha
 	return 0;
 }
 
-void generation_plan(struct generation *generation, const struct switches *switches,
-		     struct rules *ret_rules)
+void generation_mark(struct generation *generation, const struct switches *switches)
 {
 	for (size_t i = 0; i < generation->set.n_services; i++) {
 		struct service *service = &generation->set.services[i];
@@ -163,6 +214,12 @@ void generation_plan(struct generation *generation, const struct switches *switc
 					 POLICY_OFF :
 					 generation->states[i];
 	}
+}
+
+void generation_plan(struct generation *generation, const struct switches *switches,
+		     struct rules *ret_rules)
+{
+	generation_mark(generation, switches);
 	ret_rules->arena = arena_new();
 	plan_build(&generation->set, ret_rules->arena, &ret_rules->set);
 }

@@ -43,7 +43,10 @@ int generation_read(enum generation_source source, const char *config, const cha
 void generation_free(struct generation *generation); /* NULL is fine */
 DEFINE_CLEANUP(generation, struct generation *, generation_free)
 
-/* Marks what is switched off and plans the rest. */
+/* Marks what is switched off. */
+void generation_mark(struct generation *generation, const struct switches *switches);
+
+/* Marks it and plans the rest. */
 void generation_plan(struct generation *generation, const struct switches *switches,
 		     struct rules *ret_rules);
 

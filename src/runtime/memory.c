@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* memory.c - last good policies ↔ one file of the state folder.
+/* memory.c - policies in force ↔ one file of the state folder.
  *
- *     uidwall-last-good 1
+ *     uidwall-last-good 2
+ *     applied TIME
  *     config LENGTH                              only where there was a configuration file
  *     <LENGTH bytes>
  *     service NAME SINCE N_SUBJECTS FILE_LENGTH TEXT_LENGTH
  *     FIRST LAST FLAGS                           N_SUBJECTS lines; flags: 1 named, 2 subuid
  *     <FILE_LENGTH bytes>
  *     <TEXT_LENGTH bytes>
+ *     refused NAME SINCE ...                     as a service; only its subjects count
  *     end CHECKSUM                               FNV-1a, 64 bits, of all bytes before this line
+ *
+ * Version 1 knew neither "applied" nor "refused".
  *
  * The last line comes last on disk too, so a torn file has none. A file that fails in any detail is
  * not believed in any: a service without a last good policy is refused everything, which is safe; a
  * wrong one would not be.
+ *
+ * The file is only ever replaced, so what it holds can be kept under another name as a link, at no
+ * cost: FOLDER/previous.
  */
 #include "runtime/state.h"
 
@@ -26,7 +33,9 @@
 enum { FLAG_NAMED = 1, FLAG_SUBUID = 2 };
 
 #define FILE_NAME "last-good"
-#define FIRST_LINE "uidwall-last-good 1\n"
+#define PREVIOUS_NAME "previous"
+#define FIRST_LINE "uidwall-last-good 2\n"
+#define FIRST_LINE_1 "uidwall-last-good 1\n"
 #define FNV_START UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME UINT64_C(0x100000001b3)
 #define FILE_MAX ((size_t)512 * 1024 * 1024)
@@ -63,6 +72,11 @@ static uint64_t fnv(uint64_t hash, const char *bytes, size_t n)
 	return hash;
 }
 
+uint64_t state_checksum(const char *bytes, size_t n)
+{
+	return fnv(FNV_START, bytes, n);
+}
+
 /* --- writing */
 
 struct sink {
@@ -92,8 +106,9 @@ PRINTF(2, 3) static void sink_print(struct sink *sink, const char *format, ...)
 
 static void put_entry(struct sink *sink, const struct last_good *good, int64_t since)
 {
-	sink_print(sink, "service %.*s %" PRId64 " %zu %zu %zu\n", SERVICE_NAME_MAX, good->service,
-		   since, good->n_subjects, strlen(good->file), good->text_length);
+	sink_print(sink, "%s %.*s %" PRId64 " %zu %zu %zu\n",
+		   good->is_refused ? "refused" : "service", SERVICE_NAME_MAX, good->service, since,
+		   good->n_subjects, strlen(good->file), good->text_length);
 	for (size_t i = 0; i < good->n_subjects; i++) {
 		const struct subject *s = &good->subjects[i];
 
@@ -110,7 +125,7 @@ static uint64_t put_memory(FILE *stream, const struct memory *memory)
 {
 	struct sink sink = { stream, FNV_START };
 
-	sink_print(&sink, FIRST_LINE);
+	sink_print(&sink, FIRST_LINE "applied %" PRId64 "\n", memory->applied);
 	if (memory->set.config_text) {
 		sink_print(&sink, "config %zu\n", memory->set.config_length);
 		sink_put(&sink, memory->set.config_text, memory->set.config_length);
@@ -123,25 +138,41 @@ static uint64_t put_memory(FILE *stream, const struct memory *memory)
 	return sink.checksum;
 }
 
+uint64_t memory_checksum(const struct memory *memory)
+{
+	return put_memory(NULL, memory);
+}
+
+static int write_memory(const char *path, const struct memory *memory)
+{
+	AUTO(file_replace) struct file_replace replace = { 0 };
+	int r = file_replace_begin(path, 0600, &replace);
+
+	if (r < 0)
+		return r;
+	put_memory(replace.stream, memory);
+	return file_replace_commit(&replace);
+}
+
+static char *path_of(const char *folder, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+}
+
 int state_save_memory(const char *folder, const struct memory *memory, uint64_t *checksum,
 		      struct diags *diags)
 {
-	AUTO(mem) char *path = NULL;
-	AUTO(file_replace) struct file_replace replace = { 0 };
-	uint64_t now = put_memory(NULL, memory);
+	AUTO(mem) char *path = path_of(folder, FILE_NAME);
+	uint64_t now = memory_checksum(memory);
 	int r;
 
-	if (asprintf(&path, "%s/" FILE_NAME, folder) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	if (now == *checksum && access(path, F_OK) == 0)
 		return 0;
-	r = file_replace_begin(path, 0600, &replace);
-	if (r == 0) {
-		put_memory(replace.stream, memory);
-		r = file_replace_commit(&replace);
-	}
+	r = write_memory(path, memory);
 	if (r < 0) {
 		diag_add(diags, DIAG_ERROR, (struct place){ path, 0, 0 },
 			 "cannot be written (%s): a policy that goes wrong now falls back to what "
@@ -152,6 +183,24 @@ int state_save_memory(const char *folder, const struct memory *memory, uint64_t 
 	}
 	*checksum = now;
 	return 0;
+}
+
+int state_save_previous(const char *folder, const struct memory *memory, uint64_t saved_checksum)
+{
+	AUTO(mem) char *path = path_of(folder, PREVIOUS_NAME), *saved = path_of(folder, FILE_NAME);
+
+	if (!path || !saved)
+		return -ENOMEM;
+	if (memory_checksum(memory) == saved_checksum && file_replace_by_link(saved, path) == 0)
+		return 0;
+	return write_memory(path, memory);
+}
+
+int state_remove_previous(const char *folder)
+{
+	AUTO(mem) char *path = path_of(folder, PREVIOUS_NAME);
+
+	return path ? file_remove(path) : -ENOMEM;
 }
 
 /* --- reading */
@@ -252,9 +301,10 @@ static void cut_subjects(struct cutter *cut, struct arena *arena, struct last_go
 	good->subjects = subjects;
 }
 
-static void cut_entry(struct cutter *cut, struct arena *arena, struct memory *memory)
+static void cut_entry(struct cutter *cut, bool is_refused, struct arena *arena,
+		      struct memory *memory)
 {
-	struct last_good good = { 0 };
+	struct last_good good = { .is_refused = is_refused };
 	char *line = cut_line(cut);
 	size_t file_length, n = memory->set.n;
 	int64_t since, *slot;
@@ -292,26 +342,36 @@ static int parse_memory(char *text, size_t length, struct arena *arena, struct m
 	if (memcmp(cut.end, last_line, LAST_LINE_LENGTH) != 0)
 		return -EBADMSG;
 	*cut.end = '\0';
-	if (!cut_prefix(&cut, FIRST_LINE))
+	if (cut_prefix(&cut, FIRST_LINE)) {
+		char *line = cut_prefix(&cut, "applied ") ? cut_line(&cut) : NULL;
+
+		memory->applied = cut_number(&cut, &line, INT64_MAX);
+	} else if (!cut_prefix(&cut, FIRST_LINE_1)) {
 		return -EBADMSG;
+	}
 	if (cut_prefix(&cut, "config ")) {
 		char *line = cut_line(&cut);
 
 		memory->set.config_length = (size_t)cut_number(&cut, &line, POLICY_FILE_MAX);
 		memory->set.config_text = cut_bytes(&cut, memory->set.config_length);
 	}
-	while (cut_prefix(&cut, "service "))
-		cut_entry(&cut, arena, memory);
+	for (;;) {
+		if (cut_prefix(&cut, "service "))
+			cut_entry(&cut, false, arena, memory);
+		else if (cut_prefix(&cut, "refused "))
+			cut_entry(&cut, true, arena, memory);
+		else
+			break;
+	}
 	if (cut.failed || cut.at != cut.end)
 		return -EBADMSG;
 	*ret_checksum = checksum;
 	return 0;
 }
 
-int state_load_memory(const char *folder, struct arena *arena, struct memory *ret_memory,
-		      uint64_t *ret_checksum, struct diags *diags)
+static int load_file(const char *path, struct arena *arena, struct memory *ret_memory,
+		     uint64_t *ret_checksum, struct diags *diags)
 {
-	const char *path = arena_printf(arena, "%s/" FILE_NAME, folder);
 	AUTO(mem) char *bytes = NULL;
 	struct memory memory = { 0 };
 	size_t length;
@@ -332,4 +392,20 @@ int state_load_memory(const char *folder, struct arena *arena, struct memory *re
 	}
 	*ret_memory = memory;
 	return 0;
+}
+
+int state_load_memory(const char *folder, struct arena *arena, struct memory *ret_memory,
+		      uint64_t *ret_checksum, struct diags *diags)
+{
+	return load_file(arena_printf(arena, "%s/" FILE_NAME, folder), arena, ret_memory,
+			 ret_checksum, diags);
+}
+
+int state_load_previous(const char *folder, struct arena *arena, struct memory *ret_memory,
+			struct diags *diags)
+{
+	uint64_t checksum;
+
+	return load_file(arena_printf(arena, "%s/" PREVIOUS_NAME, folder), arena, ret_memory,
+			 &checksum, diags);
 }

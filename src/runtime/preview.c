@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "explain/diff.h"
+#include "runtime/change.h"
 #include "runtime/report.h"
 
 /* What could not be asked about is no failure of the preview: it is said, and left out. */
@@ -46,7 +47,7 @@ void preview_write(const struct wall *wall, struct writer *w)
 	r = generation_read(FROM_FILES, wall->options.config, wall->options.policies,
 			    &wall->current->memory, &next, &diags);
 	if (r < 0)
-		error = wall_error_text(&diags, r);
+		error = change_error_text(&diags, r);
 	writer_put_bool(w, "ok", r == 0);
 	writer_put_text(w, "error", error);
 	if (r == 0)

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "config.h"
 
@@ -157,6 +158,51 @@ static void put_services(const struct wall *wall, const struct service *only, bo
 	writer_end(w, ']');
 }
 
+/* --- what waits, what went back */
+
+static void put_waiting(const struct wall_undo *undo, struct writer *w)
+{
+	const struct trial *trial = &undo->trial;
+	int64_t left_ms = trial_left_ms(trial);
+
+	if (left_ms < 0)
+		left_ms = 0;
+	writer_key(w, "waiting");
+	writer_begin(w, '{');
+	put_time(w, "since", trial->since);
+	writer_put_int(w, "seconds", trial->seconds);
+	writer_put_int(w, "seconds_left", (left_ms + 999) / 1000);
+	put_time(w, "until", time(NULL) + (left_ms + 999) / 1000);
+	put_time(w, "policies_of", undo->memory.applied);
+	writer_put_int(w, "failed", undo->n_failed);
+	writer_end(w, '}');
+}
+
+static void put_rolled_back(const struct wall *wall, struct writer *w)
+{
+	const struct trial *trial = &wall->undo.trial;
+
+	writer_key(w, "rolled_back");
+	writer_begin(w, '{');
+	put_time(w, "time", trial->since);
+	writer_put_text(w, "reason", trial_reason_name(trial->reason));
+	put_time(w, "policies_of", wall->current->memory.applied);
+	writer_put_bool(w, "saved", !wall->undo.is_unsaved);
+	writer_end(w, '}');
+}
+
+void report_undo(const struct wall *wall, struct writer *w)
+{
+	if (wall->undo.trial.state == TRIAL_WAITING)
+		put_waiting(&wall->undo, w);
+	else
+		writer_put_text(w, "waiting", NULL);
+	if (wall->undo.trial.state == TRIAL_ROLLED_BACK)
+		put_rolled_back(wall, w);
+	else
+		writer_put_text(w, "rolled_back", NULL);
+}
+
 /* --- status */
 
 static void put_last_reload(const struct wall_result *last, bool may_see_all, struct writer *w)
@@ -168,6 +214,16 @@ static void put_last_reload(const struct wall_result *last, bool may_see_all, st
 	writer_put_text(w, "error", may_see_all ? last->error : NULL);
 	writer_put_int(w, "kernel_us", last->kernel.kernel_us);
 	writer_put_int(w, "total_us", (int64_t)last->total_us);
+	writer_end(w, '}');
+}
+
+static void put_last_change(const struct wall_result *last, struct writer *w)
+{
+	writer_key(w, "last_change");
+	writer_begin(w, '{');
+	put_time(w, "time", last->time);
+	writer_put_bool(w, "ok", last->ok);
+	writer_put_int(w, "sockets_closed", (int64_t)last->n_closed);
 	writer_end(w, '}');
 }
 
@@ -200,8 +256,11 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 	writer_put_bool(w, "socket_destroy", wall->live && live_can_destroy(wall->live));
 	writer_end(w, '}');
 	put_last_reload(&wall->reload, may_see_all, w);
-	if (may_see_all)
+	report_undo(wall, w);
+	if (may_see_all) {
+		put_last_change(wall->last, w);
 		put_control(counts, w);
+	}
 	put_services(wall, service, may_see_all, w);
 	report_diags(w, may_see_all ? &wall->reload.diags : &none, NULL);
 	writer_end(w, '}');
@@ -313,6 +372,7 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 	writer_put_text(w, "path", policy->path);
 	writer_key(w, "text");
 	writer_text_n(w, policy->text, policy->text_length);
+	report_undo(wall, w);
 	put_keys_without_effect(policy, w);
 	put_subjects(wall->current, service, w);
 	put_rules(wall, chain, w);
@@ -320,14 +380,13 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 	writer_end(w, '}');
 }
 
-/* --- apply, off, on */
+/* --- apply, rollback, off, on, confirm */
 
 void report_change(const struct wall *wall, struct writer *w)
 {
 	const struct wall_result *last = wall->last;
 	struct wall_counts counts = wall_count(wall);
 
-	writer_begin(w, '{');
 	writer_put_bool(w, "ok", last->ok);
 	writer_put_text(w, "error", last->error);
 	writer_put_text(w, "wall", wall->switches.all_off ? "off" : "on");
@@ -343,6 +402,18 @@ void report_change(const struct wall *wall, struct writer *w)
 	writer_put_bool(w, "replaced_whole", last->kernel.replaced_whole);
 	writer_put_int(w, "kernel_us", last->kernel.kernel_us);
 	writer_put_int(w, "total_us", (int64_t)last->total_us);
+	writer_put_int(w, "sockets_closed", (int64_t)last->n_closed);
+	report_undo(wall, w);
 	report_diags(w, &last->diags, NULL);
+}
+
+void report_confirmed(const struct wall *wall, int64_t since, struct writer *w)
+{
+	writer_begin(w, '{');
+	writer_put_bool(w, "ok", true);
+	put_time(w, "since", since);
+	writer_put_int(w, "generation", (int64_t)wall->number);
+	writer_put_int(w, "services", (int64_t)wall->current->set.n_services);
+	report_undo(wall, w);
 	writer_end(w, '}');
 }

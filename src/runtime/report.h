@@ -15,7 +15,13 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 /* "diags": all of them, or those about one file. */
 void report_diags(struct writer *w, const struct diags *diags, const char *path);
 
-/* What came of the last change. */
+/* What came of the last change: members of an object that the caller has begun. */
 void report_change(const struct wall *wall, struct writer *w);
+
+/* "waiting" and "rolled_back": objects, or null where nothing waits or went back. */
+void report_undo(const struct wall *wall, struct writer *w);
+
+/* A change of that time was confirmed. */
+void report_confirmed(const struct wall *wall, int64_t since, struct writer *w);
 
 #endif

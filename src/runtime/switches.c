@@ -15,11 +15,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "runtime/boot.h"
 
-enum { BOOT_ID_LENGTH = 36, SWITCHES_MAX = 4 * 1024 * 1024 };
+enum { SWITCHES_MAX = 4 * 1024 * 1024 };
 
 #define FILE_NAME "off"
-#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 
 void switches_done(struct switches *switches)
 {
@@ -97,21 +97,6 @@ int switches_copy(const struct switches *from, struct switches *ret_to)
 	return 0;
 }
 
-static int read_boot_id(char ret_id[BOOT_ID_LENGTH + 1])
-{
-	AUTO(mem) char *text = NULL;
-	size_t length;
-	int r = file_read(BOOT_ID_PATH, 4096, &text, &length);
-
-	if (r < 0)
-		return r;
-	if (length < BOOT_ID_LENGTH)
-		return -EBADMSG;
-	memcpy(ret_id, text, BOOT_ID_LENGTH);
-	ret_id[BOOT_ID_LENGTH] = '\0';
-	return 0;
-}
-
 static int parse_switches(char *text, struct switches *switches)
 {
 	for (char *line; (line = strsep(&text, "\n"));) {
@@ -141,7 +126,7 @@ static int load_switches(const char *path, struct switches *switches)
 
 	r = file_read_trusted(path, SWITCHES_MAX, &text, &length);
 	if (r == 0)
-		r = read_boot_id(boot_id);
+		r = boot_read_id(boot_id);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	n = (size_t)snprintf(first_line, sizeof(first_line), "uidwall-off 1 %s\n", boot_id);
@@ -182,7 +167,7 @@ static int write_switches(const char *path, const struct switches *switches)
 	char boot_id[BOOT_ID_LENGTH + 1];
 	int r;
 
-	r = read_boot_id(boot_id);
+	r = boot_read_id(boot_id);
 	if (r == 0)
 		r = file_replace_begin(path, 0600, &replace);
 	if (r < 0)

@@ -14,6 +14,8 @@
 
 enum { QUOTE_MAX = 80 };
 
+#define UID_MAX 4294967294
+
 enum argument_type { TEXT, TEXTS, NUMBER };
 
 static const struct {
@@ -21,17 +23,19 @@ static const struct {
 	enum argument_type type;
 	size_t offset; /* in struct request */
 	const char *expected;
+	json_int_t min, max; /* of numbers */
 } arguments[] = {
-	{ "service", TEXT, offsetof(struct request, service), "a string" },
-	{ "from", TEXT, offsetof(struct request, from), "a string" },
-	{ "host", TEXT, offsetof(struct request, host), "a string" },
-	{ "targets", TEXTS, offsetof(struct request, targets), "a list of 1 to 64 strings" },
-	{ "uid", NUMBER, offsetof(struct request, uid), "a number from 0 to 4294967294" },
-	{ "from_uid", NUMBER, offsetof(struct request, from_uid), "a number from 0 to 4294967294" },
-	{ "confirm_s", NUMBER, offsetof(struct request, confirm_s), "a number of seconds" },
+	{ "service", TEXT, offsetof(struct request, service), "a string", 0, 0 },
+	{ "from", TEXT, offsetof(struct request, from), "a string", 0, 0 },
+	{ "host", TEXT, offsetof(struct request, host), "a string", 0, 0 },
+	{ "targets", TEXTS, offsetof(struct request, targets), "a list of 1 to 64 strings", 0, 0 },
+	{ "uid", NUMBER, offsetof(struct request, uid), "a number from 0 to 4294967294", 0,
+	  UID_MAX },
+	{ "from_uid", NUMBER, offsetof(struct request, from_uid), "a number from 0 to 4294967294",
+	  0, UID_MAX },
+	{ "confirm_s", NUMBER, offsetof(struct request, confirm_s),
+	  "a number of seconds from 1 to 86400", 1, REQUEST_CONFIRM_MAX },
 };
-
-#define NUMBER_MAX 4294967294 /* the highest uid */
 
 /* Names of arguments, separated by blanks. */
 static const struct {
@@ -121,12 +125,13 @@ static bool take_texts(const json_t *value, struct arena *arena, struct request 
 	return true;
 }
 
-static bool take_value(enum argument_type type, const json_t *value, void *field,
-		       struct arena *arena, struct request *request)
+static bool take_value(size_t argument, const json_t *value, struct arena *arena,
+		       struct request *request)
 {
+	void *field = (char *)request + arguments[argument].offset;
 	json_int_t number = json_integer_value(value);
 
-	switch (type) {
+	switch (arguments[argument].type) {
 	case TEXT:
 		if (!json_is_string(value))
 			return false;
@@ -135,7 +140,8 @@ static bool take_value(enum argument_type type, const json_t *value, void *field
 	case TEXTS:
 		return take_texts(value, arena, request);
 	case NUMBER:
-		if (!json_is_integer(value) || number < 0 || number > NUMBER_MAX)
+		if (!json_is_integer(value) || number < arguments[argument].min ||
+		    number > arguments[argument].max)
 			return false;
 		*(int64_t *)field = number;
 		return true;
@@ -155,8 +161,7 @@ static int take_argument(const char *key, const json_t *value, struct arena *are
 		    !(has_word(calls[request->call].needs, key) ||
 		      has_word(calls[request->call].takes, key)))
 			continue;
-		if (take_value(arguments[i].type, value, (char *)request + arguments[i].offset,
-			       arena, request))
+		if (take_value(i, value, arena, request))
 			return 0;
 		*ret_error = arena_printf(arena, "call \"%s\": expected %s as \"%s\"", call,
 					  arguments[i].expected, key);

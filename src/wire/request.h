@@ -17,7 +17,7 @@ enum request_call {
 	CALL_ON,
 };
 
-enum { REQUEST_NO_NUMBER = -1, REQUEST_TEXTS_MAX = 64 };
+enum { REQUEST_NO_NUMBER = -1, REQUEST_TEXTS_MAX = 64, REQUEST_CONFIRM_MAX = 24 * 60 * 60 };
 
 struct request {
 	enum request_call call;

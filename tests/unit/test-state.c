@@ -144,11 +144,12 @@ static struct subject subjects[] = {
 #define TEXT "{ \"user\": \"blog\",\n \"comment\": \"end 0\\nservice x\" }\n"
 
 static struct last_good entries[] = {
-	{ "blog", "blog.json", TEXT, sizeof(TEXT) - 1, subjects, 3 },
-	{ "erp", "the file\n.json", "", 0, NULL, 0 },
-	{ "erp-2", "", "\n\n", 2, subjects + 1, 1 },
+	{ "blog", "blog.json", TEXT, sizeof(TEXT) - 1, subjects, 3, false },
+	{ "erp", "the file\n.json", "", 0, NULL, 0, false },
+	{ "erp-2", "", "\n\n", 2, subjects + 1, 1, false },
+	{ "wiki", "wiki.json", "", 0, subjects, 2, true },
 };
-static int64_t since[] = { 1700000000, 0, 1 };
+static int64_t since[] = { 1700000000, 0, 1, 2 };
 
 static const struct memory sample = {
 	.set = { .list = entries,
@@ -156,6 +157,7 @@ static const struct memory sample = {
 		 .config_text = "{\n}",
 		 .config_length = 3 },
 	.since = since,
+	.applied = 1700000001,
 };
 
 static int load(struct arena *arena, struct memory *memory, uint64_t *checksum)
@@ -190,7 +192,9 @@ static void remembers(void **state)
 	save(&sample, &checksum);
 	assert_int_equal(load(arena, &memory, &loaded), 0);
 	assert_int_equal(loaded, checksum);
+	assert_int_equal(memory_checksum(&memory), checksum);
 	assert_int_equal(memory.set.n, ARRAY_SIZE(entries));
+	assert_int_equal(memory.applied, sample.applied);
 	assert_string_equal(memory.set.config_text, "{\n}");
 	assert_int_equal(memory.set.config_length, 3);
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
@@ -200,6 +204,7 @@ static void remembers(void **state)
 		assert_string_equal(got->file, want->file);
 		assert_string_equal(got->text, want->text);
 		assert_int_equal(got->text_length, want->text_length);
+		assert_int_equal(got->is_refused, want->is_refused);
 		assert_int_equal(memory.since[i], since[i]);
 		assert_int_equal(got->n_subjects, want->n_subjects);
 		for (size_t j = 0; j < want->n_subjects; j++) {
@@ -275,7 +280,13 @@ static void notices_damage(void **state)
 static void survives_lies(void **state)
 {
 	static const char *const bodies[] = {
+		"uidwall-last-good 3\napplied 1\n",
 		"uidwall-last-good 2\n",
+		"uidwall-last-good 2\napplied\n",
+		"uidwall-last-good 2\napplied -1\n",
+		"uidwall-last-good 2\napplied 1",
+		"uidwall-last-good 2\napplied 1\nrefused a 0 0 0 99999\n\n\n",
+		"uidwall-last-good 2\napplied 1\nrefused a 0 0 0 0\n\n\nservice a 0 0 0 0\n\n\n",
 		"uidwall-last-good 1\nconfig 99999\n{}\n",
 		"uidwall-last-good 1\nconfig -1\n{}\n",
 		"uidwall-last-good 1\nservice a 0 0 0 99999\n\n\n",
@@ -293,19 +304,36 @@ static void survives_lies(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		AUTO(arena) struct arena *arena = arena_new();
-		uint64_t hash = UINT64_C(0xcbf29ce484222325), loaded;
+		uint64_t loaded;
 		struct memory memory;
 		char text[512];
-		int n;
+		int n = snprintf(text, sizeof(text), "%send %016llx\n", bodies[i],
+				 (unsigned long long)state_checksum(bodies[i], strlen(bodies[i])));
 
-		for (const char *c = bodies[i]; *c; c++)
-			hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-		n = snprintf(text, sizeof(text), "%send %016llx\n", bodies[i],
-			     (unsigned long long)hash);
 		put_file("last-good", text, (size_t)n, 0600);
 		if (load(arena, &memory, &loaded) != -EBADMSG)
 			fail_msg("case %zu was believed", i);
 	}
+}
+
+/* What the version before wrote. */
+static void reads_version_1(void **state)
+{
+	static const char body[] = "uidwall-last-good 1\nservice a 7 0 6 2\na.json\n{}\n";
+	AUTO(arena) struct arena *arena = arena_new();
+	struct memory memory;
+	uint64_t loaded;
+	char text[256];
+	int n = snprintf(text, sizeof(text), "%send %016llx\n", body,
+			 (unsigned long long)state_checksum(body, sizeof(body) - 1));
+
+	put_file("last-good", text, (size_t)n, 0600);
+	assert_int_equal(load(arena, &memory, &loaded), 0);
+	assert_int_equal(memory.applied, 0);
+	assert_int_equal(memory.set.n, 1);
+	assert_int_equal(memory.since[0], 7);
+	assert_string_equal(memory.set.list[0].text, "{}");
+	assert_false(memory.set.list[0].is_refused);
 }
 
 static void read_only_folder(void **state)
@@ -417,6 +445,7 @@ int main(void)
 		cmocka_unit_test(writes_only_what_is_new),
 		cmocka_unit_test(notices_damage),
 		cmocka_unit_test(survives_lies),
+		cmocka_unit_test(reads_version_1),
 		cmocka_unit_test(read_only_folder),
 		cmocka_unit_test(switches_are_kept),
 		cmocka_unit_test(switches_end_with_the_boot),

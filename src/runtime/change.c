@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* change.c - policies or rules → kernel → connections → memory → in force.
+ *
+ * Whatever fails on the way, the generation in force stays, in the kernel as well as here. What
+ * comes after the kernel may fail without stopping a change: a full disk must not keep a new policy
+ * from being enforced.
+ */
+#include "runtime/change.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "explain/diff.h"
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* --- results */
+
+void change_result_done(struct wall_result *result)
+{
+	if (result->diags.arena)
+		diags_done(&result->diags);
+	free(result->error);
+	*result = (struct wall_result){ 0 };
+}
+
+struct wall_result *change_begin(struct wall *wall, struct wall_result *result)
+{
+	change_result_done(result);
+	diags_init(&result->diags);
+	result->time = time(NULL);
+	result->total_us = now_us();
+	wall->last = result;
+	wall->n_changes++;
+	return result;
+}
+
+char *change_error_text(const struct diags *diags, int r)
+{
+	char *text = NULL;
+
+	for (size_t i = 0; i < diags->n; i++) {
+		const struct diag *d = &diags->list[i];
+		int n;
+
+		if (d->severity != DIAG_ERROR)
+			continue;
+		if (d->place.file && d->place.line)
+			n = asprintf(&text, "%s:%u:%u: %s", d->place.file, d->place.line,
+				     d->place.column, d->message);
+		else if (d->place.file)
+			n = asprintf(&text, "%s: %s", d->place.file, d->message);
+		else
+			n = asprintf(&text, "%s", d->message);
+		return n < 0 ? NULL : text;
+	}
+	return strdup(strerror(-r));
+}
+
+static void log_change(const struct wall *wall, const struct wall_result *result)
+{
+	struct wall_counts c = wall_count(wall);
+	const struct nl_result *k = &result->kernel;
+
+	log_info("generation %" PRIu64 ": %zu good, %zu last good, %zu refused, %zu off; %u chains "
+		 "and %u elements changed; kernel %.1f ms, in all %.1f ms",
+		 wall->number, c.n[POLICY_GOOD], c.n[POLICY_LAST_GOOD], c.n[POLICY_REFUSED],
+		 c.n[POLICY_OFF], k->chains_changed, k->elements_changed, k->kernel_us / 1e3,
+		 (double)result->total_us / 1e3);
+	if (wall->switches.all_off)
+		log_warning("the wall is OFF: nobody's traffic is refused until \"uidwall on\" or "
+			    "the next boot");
+	for (size_t i = 0; i < wall->switches.n_services; i++)
+		log_warning("service %s is OFF: not governed until \"uidwall on %s\" or the next "
+			    "boot",
+			    wall->switches.services[i], wall->switches.services[i]);
+}
+
+void change_end(struct wall *wall, int r)
+{
+	struct wall_result *result = wall->last;
+
+	result->total_us = now_us() - result->total_us;
+	result->ok = r >= 0;
+	diags_sort(&result->diags);
+	if (r < 0 && !result->error)
+		result->error = change_error_text(&result->diags, r);
+	log_diags(&result->diags);
+	if (r < 0)
+		log_error("not applied: %s; what was in force before stays",
+			  result->error ? result->error : "out of memory");
+	else
+		log_change(wall, result);
+	/* glibc keeps what was freed; a reload needs twice of what the daemon needs in peace. */
+	malloc_trim(0);
+}
+
+/* --- steps */
+
+static void progress(const struct wall *wall, const char *phase)
+{
+	if (wall->options.progress)
+		wall->options.progress(phase);
+}
+
+/* Makes the kernel hold these rules, or none where all is off. */
+static int put_rules(struct wall *wall, const struct switches *switches, const struct rules *next)
+{
+	struct wall_result *result = wall->last;
+	int r;
+
+	progress(wall, "handing rules to the kernel");
+	if (switches->all_off) {
+		diag_add(&result->diags, DIAG_WARNING, (struct place){ 0 },
+			 "the wall is off: nothing is enforced until \"uidwall on\"");
+		r = nl_table_remove(wall->table, &result->diags);
+		wall->is_standing = wall->is_standing && r < 0;
+		return r;
+	}
+	r = nl_table_apply(wall->table, wall->is_standing ? &wall->current->rules.set : NULL,
+			   &next->set, &result->kernel, &result->diags);
+	wall->is_standing = wall->is_standing || r == 0;
+	return r;
+}
+
+static bool has_changed(const struct nl_result *kernel)
+{
+	return kernel->replaced_whole || kernel->chains_changed || kernel->elements_changed;
+}
+
+/* Connections that the rules would refuse now. Not where nothing changed: they would have been
+ * closed by the change before.
+ */
+static void close_refused(struct wall *wall, const struct policy_set *set,
+			  const struct ir_ruleset *rules, struct writer *explain)
+{
+	struct wall_result *result = wall->last;
+	AUTO(arena) struct arena *arena = NULL;
+	struct live_judgement judgement = { 0 };
+
+	if (!wall->live || !wall->is_standing || !has_changed(&result->kernel))
+		return;
+	progress(wall, "judging open connections");
+	arena = arena_new();
+	if (live_judge(wall->live, set, rules, arena, &judgement, &result->diags) < 0)
+		return;
+	result->n_closed = live_destroy(wall->live, &judgement, &result->diags);
+	if (explain)
+		live_write(wall->live, &judgement, explain);
+}
+
+static void explain_diff(const struct wall *wall, const struct generation *next,
+			 struct writer *explain)
+{
+	struct diff_side from = { &wall->current->set, &wall->current->rules.set };
+	struct diff_side to = { &next->set, &next->rules.set };
+
+	writer_key(explain, "diff");
+	writer_begin(explain, '{');
+	diff_write(&from, &to, time(NULL), explain);
+	writer_end(explain, '}');
+}
+
+static void count_change(struct wall *wall)
+{
+	wall->number++;
+	wall->applied = time(NULL);
+}
+
+/* A service whose file is gone is no longer off: if it comes back one day, it is governed. */
+static void forget_gone_services(struct wall *wall)
+{
+	size_t before = wall->switches.n_services;
+
+	for (size_t i = wall->switches.n_services; i-- > 0;)
+		if (!policy_set_find(&wall->current->set, wall->switches.services[i]))
+			switches_remove(&wall->switches, wall->switches.services[i]);
+	if (wall->switches.n_services != before)
+		state_save_switches(wall->options.state, &wall->switches, &wall->last->diags);
+}
+
+int change_read(const struct wall *wall, enum generation_source source, const struct memory *memory,
+		struct generation **ret_next)
+{
+	int r;
+
+	progress(wall, "reading policies");
+	r = generation_read(source, wall->options.config, wall->options.policies, memory, ret_next,
+			    &wall->last->diags);
+	if (r < 0)
+		return r;
+	progress(wall, "planning rules");
+	generation_plan(*ret_next, &wall->switches, &(*ret_next)->rules);
+	return 0;
+}
+
+int change_generation(struct wall *wall, struct generation **next, struct writer *explain)
+{
+	struct wall_result *result = wall->last;
+	int r = put_rules(wall, &wall->switches, &(*next)->rules);
+
+	if (r < 0)
+		return r;
+	close_refused(wall, &(*next)->set, &(*next)->rules.set, explain);
+	if (explain)
+		explain_diff(wall, *next, explain);
+	generation_free(wall->current);
+	wall->current = TAKE(*next);
+	count_change(wall);
+	forget_gone_services(wall);
+	progress(wall, "saving state");
+	result->is_saved = state_save_memory(wall->options.state, &wall->current->memory,
+					     &wall->checksum, &result->diags) == 0;
+	return 0;
+}
+
+int change_rules(struct wall *wall, const struct switches *switches, struct writer *explain)
+{
+	AUTO(rules) struct rules rules = { 0 };
+	int r;
+
+	generation_plan(wall->current, switches, &rules);
+	r = put_rules(wall, switches, &rules);
+	if (r < 0)
+		return r;
+	close_refused(wall, &wall->current->set, &rules.set, explain);
+	rules_done(&wall->current->rules);
+	wall->current->rules = rules;
+	rules = (struct rules){ 0 };
+	count_change(wall);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* change.h - the steps of a change of what is in force, each change between change_begin() and
+ * change_end(). For wall.c and undo.c.
+ */
+#ifndef UIDWALL_RUNTIME_CHANGE_H
+#define UIDWALL_RUNTIME_CHANGE_H
+
+#include "runtime/wall.h"
+
+/* Makes `result` (of the wall) wall->last, and empty. */
+struct wall_result *change_begin(struct wall *wall, struct wall_result *result);
+/* Logs what came of it. */
+void change_end(struct wall *wall, int r);
+void change_result_done(struct wall_result *result);
+
+/* The first error in one line, or what `r` means where there is none; malloc'd. */
+char *change_error_text(const struct diags *diags, int r);
+
+/* Policies with their rules, not in force yet. */
+int change_read(const struct wall *wall, enum generation_source source, const struct memory *memory,
+		struct generation **ret_next);
+
+/* Puts them in force and takes them. */
+int change_generation(struct wall *wall, struct generation **next, struct writer *explain);
+
+/* Plans the policies in force anew, with these switches, and puts the rules in force. On failure
+ * the services' states are those of the switches all the same.
+ */
+int change_rules(struct wall *wall, const struct switches *switches, struct writer *explain);
+
+#endif
