@@ -62,16 +62,14 @@ static void progress_end(struct progress *progress)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-int call_ask(struct cli *cli, const char *name, const char *service, int timeout_ms,
-	     json_t **ret_answer, const char **ret_error)
+int call_send(struct cli *cli, json_t *request, int timeout_ms, json_t **ret_answer,
+	      const char **ret_error)
 {
-	json_t *request = json_pack("{s:s}", "call", name), *answer = NULL;
 	AUTO(mem) char *error = NULL;
 	struct progress progress;
+	json_t *answer = NULL;
 	int r;
 
-	if (service)
-		json_object_set_new(request, "service", json_text(cli, service));
 	progress_start(&progress);
 	r = client_call(cli->control, request, timeout_ms, &answer, &error);
 	progress_end(&progress);
@@ -85,6 +83,16 @@ int call_ask(struct cli *cli, const char *name, const char *service, int timeout
 	else
 		*ret_answer = answer;
 	return r;
+}
+
+int call_ask(struct cli *cli, const char *name, const char *service, int timeout_ms,
+	     json_t **ret_answer, const char **ret_error)
+{
+	json_t *request = json_pack("{s:s}", "call", name);
+
+	if (service)
+		json_object_set_new(request, "service", json_text(cli, service));
+	return call_send(cli, request, timeout_ms, ret_answer, ret_error);
 }
 
 enum cli_status call_explain(struct cli *cli, int r, const char *error)

@@ -8,10 +8,14 @@
 
 enum { CALL_ASK_MS = 10 * 1000, CALL_RELOAD_MS = 120 * 1000 };
 
-/* {"call": name} or, where service is not NULL, with "service". Takes no longer than timeout_ms; on
- * a terminal the wait shows after a second. On failure 0 is not returned, *ret_error is one line
- * (not printed yet) and lives as long as the process.
+/* Takes the reference to the request, and no longer than timeout_ms; on a terminal the wait shows
+ * after a second. On failure 0 is not returned, *ret_error is one line (not printed yet) and lives
+ * as long as the process.
  */
+int call_send(struct cli *cli, json_t *request, int timeout_ms, json_t **ret_answer,
+	      const char **ret_error);
+
+/* {"call": name} or, where service is not NULL, with "service". As call_send(). */
 int call_ask(struct cli *cli, const char *name, const char *service, int timeout_ms,
 	     json_t **ret_answer, const char **ret_error);
 
