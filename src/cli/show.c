@@ -9,6 +9,7 @@
 
 #include "cli/call.h"
 #include "cli/output.h"
+#include "cli/undo.h"
 #include "policy/parse.h"
 
 const char help_show[] =
@@ -307,6 +308,7 @@ enum cli_status verb_show(struct cli *cli)
 		return CLI_FINE;
 	}
 	print_state(cli, &style, answer);
+	undo_print(cli, answer, stdout);
 	print_subjects(cli, &style, answer);
 	print_words(cli, &style, answer);
 	print_without_effect(cli, &style, answer);

@@ -4,6 +4,7 @@
 
 #include "cli/call.h"
 #include "cli/output.h"
+#include "cli/undo.h"
 
 const char help_status[] =
 	"Says whether the wall is up and since when, what is wrong, and lists the\n"
@@ -123,9 +124,12 @@ static void write_other_errors(struct cli *cli, struct problems *problems, const
 	diags_done(&diags);
 }
 
+/* That all of them were rolled back is said once. */
 static bool has_problem(const json_t *service)
 {
-	return !is_state(service, "good") || json_is_string(json_object_get(service, "problem"));
+	if (json_is_string(json_object_get(service, "problem")))
+		return true;
+	return !is_state(service, "good") && !is_state(service, "rolled-back");
 }
 
 /* That the whole wall is off stands in the headline. */
@@ -173,6 +177,8 @@ static const char *state_style(const struct style *style, const json_t *service)
 {
 	if (is_state(service, "off"))
 		return style->alarm;
+	if (is_state(service, "rolled-back"))
+		return style->yellow;
 	return is_state(service, "good") ? style->green : style->red;
 }
 
@@ -209,6 +215,27 @@ static void print_services(struct cli *cli, const struct style *style, const jso
 
 /* --- the screen ------------------------------------------------------------------------------- */
 
+/* What this kernel cannot do, what came of open connections, and what may go back or went back. */
+static void print_notes(struct cli *cli, const json_t *answer)
+{
+	const json_t *kernel = json_object_get(answer, "kernel");
+	json_int_t n_closed = get_number(json_object_get(answer, "last_change"), "sockets_closed");
+
+	if (json_is_false(json_object_get(kernel, "owner_persist")))
+		printf("This kernel cannot keep other tools off the table (Linux 6.9 and later "
+		       "can).\n");
+	if (json_is_false(json_object_get(kernel, "socket_destroy")))
+		printf("This kernel cannot close sockets: open connections that new rules refuse "
+		       "stay open,\nthough none of their packets pass "
+		       "(CONFIG_INET_DIAG_DESTROY).\n");
+	if (n_closed)
+		printf("The last change closed %s that it refuses.\n",
+		       count_words(cli, n_closed, "open connection", "open connections"));
+	if (undo_is_waiting(answer) || undo_is_rolled_back(answer))
+		putchar('\n');
+	undo_print(cli, answer, stdout);
+}
+
 static void print_headline(struct cli *cli, const struct style *style, const json_t *answer,
 			   size_t n_problems)
 {
@@ -229,9 +256,7 @@ static void print_headline(struct cli *cli, const struct style *style, const jso
 	printf("uidwalld %s, pid %lld, runs since %s.\n", get_text(cli, answer, "version"),
 	       (long long)get_number(answer, "pid"),
 	       date_words(cli, get_number(answer, "started")));
-	if (json_is_false(json_object_get(json_object_get(answer, "kernel"), "owner_persist")))
-		printf("This kernel cannot keep other tools off the table (Linux 6.9 and later "
-		       "can).\n");
+	print_notes(cli, answer);
 	if (n_problems)
 		printf("\n%s%s%s\n", style->red,
 		       count_words(cli, (json_int_t)n_problems, "problem", "problems"),
@@ -310,7 +335,8 @@ static enum cli_status judge(struct cli *cli, const json_t *answer)
 	const json_t *entry;
 	size_t i;
 
-	if (is_off(answer) || reload_failed(answer))
+	if (is_off(answer) || reload_failed(answer) || undo_is_rolled_back(answer) ||
+	    get_number(json_object_get(answer, "waiting"), "failed"))
 		return CLI_FINDINGS;
 	json_array_foreach(json_object_get(answer, "services"), i, entry)
 		if (has_problem(entry))

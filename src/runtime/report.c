@@ -114,6 +114,14 @@ static void put_range(struct writer *w, struct number_range uids)
 	writer_text(w, text);
 }
 
+/* Once something was rolled back, what a file says counts for nothing, right or wrong. */
+static const char *state_name(const struct wall *wall, const struct service *service)
+{
+	if (service->state == POLICY_LAST_GOOD && wall->undo.trial.state == TRIAL_ROLLED_BACK)
+		return "rolled-back";
+	return policy_state_name(service->state);
+}
+
 /* tally NULL: the counter is read by its name. */
 static void put_service_members(const struct wall *wall, const struct service *service,
 				struct tally *tally, struct writer *w)
@@ -123,7 +131,7 @@ static void put_service_members(const struct wall *wall, const struct service *s
 	size_t index = (size_t)(service - g->set.services);
 
 	writer_put_text(w, "service", policy->service);
-	writer_put_text(w, "state", policy_state_name(service->state));
+	writer_put_text(w, "state", state_name(wall, service));
 	writer_put_text(w, "mode", policy->mode == MODE_MONITOR ? "monitor" : "enforce");
 	writer_key(w, "uids");
 	writer_begin(w, '[');
