@@ -26,14 +26,19 @@ const char help_confirm[] =
 	"Keeps what \"uidwall apply --confirm\" brought. Without it, the policies from\n"
 	"before return when the time is over.\n"
 	"\n"
-	"exit status: 0 it stays, 1 nothing waits to be confirmed\n";
+	"exit status: 0 it stays, 1 nothing waits to be confirmed\n"
+	"\n"
+	"  uidwall apply --confirm 60s && ssh blog@this.machine true && uidwall confirm\n";
 
 const char help_rollback[] =
 	"Puts the policies from before the last change back in force, or from before the\n"
 	"one that waits for \"uidwall confirm\". The files stay as they are: until the\n"
 	"next \"uidwall apply\" they are not read, not even when uidwalld starts again.\n"
 	"\n"
-	"exit status: 0 back, 1 nothing to go back to\n";
+	"exit status: 0 back, 1 nothing to go back to\n"
+	"\n"
+	"  uidwall rollback\n"
+	"  uidwall diff\n";
 
 enum { CONFIRM_MAX_S = 24 * 60 * 60 };
 

@@ -30,6 +30,16 @@ bool undo_is_rolled_back(const json_t *answer)
 	return json_is_object(json_object_get(answer, "rolled_back"));
 }
 
+/* "60 s", "5 min", "2 h" */
+static const char *left_words(struct cli *cli, json_int_t seconds)
+{
+	if (seconds <= 120)
+		return arena_printf(cli->arena, "%lld s", (long long)seconds);
+	if (seconds <= 120 * 60)
+		return arena_printf(cli->arena, "%lld min", (long long)(seconds + 59) / 60);
+	return arena_printf(cli->arena, "%lld h", (long long)(seconds + 3599) / 3600);
+}
+
 static void print_waiting(struct cli *cli, const struct style *style, const json_t *waiting,
 			  FILE *out)
 {
@@ -47,11 +57,12 @@ static void print_waiting(struct cli *cli, const struct style *style, const json
 			count_words(cli, n_failed, "time", "times"));
 	else
 		fprintf(out,
-			"%sIn force for %lld s%s: \"uidwall confirm\" keeps the change of %s, "
+			"%sIn force for %s%s: \"uidwall confirm\" keeps the change of %s, "
 			"else the\n"
 			"policies of %s return at %s.\n",
-			style->yellow, (long long)get_number(waiting, "seconds_left"), style->plain,
-			since, before, undo_clock_words(cli, get_number(waiting, "until")));
+			style->yellow, left_words(cli, get_number(waiting, "seconds_left")),
+			style->plain, since, before,
+			undo_clock_words(cli, get_number(waiting, "until")));
 }
 
 static const char *reason_words(const char *reason)
