@@ -12,9 +12,11 @@ struct diff_side {
 	const struct ir_ruleset *rules;
 };
 
-/* Writes members of an object that the caller has begun: "differs" (a bool) and "services" (an
- * array). Lines that have ended by `now` (seconds since 1970) count for nothing. Returns whether
- * the sides differ in meaning.
+/* Writes members of an object that the caller has begun: "differs" (a bool), "services" (an array
+ * of those that change), "shared" (what the configuration changes for all), "uids" (those that pass
+ * between nobody and being refused everything) and "summary" (how many services do what). Lines
+ * that have ended by `now` (seconds since 1970) count for nothing. Returns whether the sides differ
+ * in meaning.
  */
 bool diff_write(const struct diff_side *from, const struct diff_side *to, int64_t now,
 		struct writer *w);
