@@ -29,15 +29,16 @@ int64_t verdicts_uid(const char *word)
 		const char *name;
 		int64_t uid;
 	} users[] = {
-		{ "root", 0 },	       { "nobody", PACKET_NO_OWNER },
-		{ "www", 33 },	       { "caddy", 990 },
-		{ "app", 1001 },       { "web", 1002 },
-		{ "watch", 1003 },     { "broken", 1004 },
-		{ "off", 1005 },       { "many", 1006 },
-		{ "blog", 1011 },      { "erp", 1012 },
-		{ "gitea", 1013 },     { "mailer", 1014 },
-		{ "vault", 1015 },     { "phpmyadmin", 1016 },
-		{ "wordpress", 1017 }, { "other", STRANGER },
+		{ "root", 0 },		{ "nobody", PACKET_NO_OWNER },
+		{ "www", 33 },		{ "caddy", 990 },
+		{ "app", 1001 },	{ "web", 1002 },
+		{ "watch", 1003 },	{ "broken", 1004 },
+		{ "off", 1005 },	{ "many", 1006 },
+		{ "v4", 1007 },		{ "blog", 1011 },
+		{ "erp", 1012 },	{ "gitea", 1013 },
+		{ "mailer", 1014 },	{ "vault", 1015 },
+		{ "phpmyadmin", 1016 }, { "wordpress", 1017 },
+		{ "other", STRANGER },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(users); i++)

@@ -32,7 +32,9 @@ static const char watch_json[] = "{ \"user\": 1003, \"mode\": \"monitor\",\n"
 				 "  \"connect\": [{ \"to\": \"192.0.2.1\", \"port\": 80 }],\n"
 				 "  \"listen\": [{ \"port\": 3500, \"from\": [1002] }] }\n";
 
-/* Two long lists: addresses with ports, and prefixes; in each, a line of its own for the last. */
+/* Long lists, which become sets: addresses with ports, to the end of 2029, by one interface, to
+ * prefixes with some ports and with others.
+ */
 static void write_many(struct scene *scene)
 {
 	AUTO(mem) char *text = NULL;
@@ -45,8 +47,15 @@ static void write_many(struct scene *scene)
 		fprintf(f, "  { \"to\": \"203.0.113.%u\", \"port\": %u },\n", i, 100 + i);
 	for (unsigned i = 1; i <= 10; i++)
 		fprintf(f, "  { \"to\": \"10.%u.0.0/16\", \"port\": \"20-21\" },\n", 2 * i);
-	fputs("  { \"to\": \"192.0.2.7\", \"port\": [1,3,5,7,9,11,13,15,17], \"protocol\": "
-	      "\"udp\" }] }\n",
+	for (unsigned i = 1; i <= 10; i++)
+		fprintf(f, "  { \"to\": \"10.%u.0.0/16\", \"port\": 30 },\n", 100 + i);
+	fputs("  { \"to\": \"10.2.255.255\", \"port\": \"20-21\" },\n" /* the last of one above */
+	      "  { \"to\": \"192.0.2.7\", \"port\": [1,3,5,7,9,11,13,15,17], \"protocol\": "
+	      "\"udp\" },\n"
+	      "  { \"to\": \"203.0.113.77\", \"port\": 77, \"until\": \"2029-12-31\" },\n"
+	      "  { \"to\": \"203.0.113.78\", \"port\": 78, \"interface\": \"wg0\" },\n"
+	      "  { \"to\": \"localhost\", \"port\": 5432 }],\n"
+	      "  \"listen\": [{ \"port\": 3600, \"from\": [1,2,3,4,5,6,7,8,1002] }] }\n",
 	      f);
 	assert_int_equal(fclose(f), 0);
 	scene_write(scene, "many.json", text);
@@ -68,6 +77,12 @@ static struct scene *make_scene(void)
 	scene_write(scene, "broken.json", "{ \"user\": 1004 }");
 	scene_write(scene, "off.json",
 		    "{ \"user\": 1005, \"listen\": [{ \"port\": 3900, \"from\": [] }] }");
+	scene_write(scene, "v4.json",
+		    "{ \"user\": 1007, \"connect\": [{ \"to\": \"0.0.0.0/0\", \"port\": 25 },\n"
+		    "  { \"to\": \"127.0.0.1\", \"port\": 25000 }] }");
+	scene_write(scene, "wide.json",
+		    "{ \"user\": 1008, \"listen\": [{ \"port\": \"20000-29999\", \"from\": [1002] "
+		    "}] }");
 	scene_write(scene, "range.json", "{ \"uids\": \"60000-60999\", \"dns\": false }");
 	scene_write(scene, "named.json", "{ \"user\": 60500 }");
 	write_many(scene);
@@ -95,6 +110,9 @@ static void test_connect(void **state)
 		{ "app tcp 198.51.99.255:8000", EVAL_RESET, NO_LINE("app") },
 		{ "app tcp 198.51.100.1:7999", EVAL_RESET, NO_LINE("app") },
 		{ "app tcp 198.51.100.1:8011", EVAL_RESET, NO_LINE("app") },
+		{ "v4 tcp 192.0.2.9:25", EVAL_ACCEPT, "v4.json:1 connect" },
+		{ "v4 tcp 127.0.0.1:25 by eth0", EVAL_ACCEPT, "v4.json:1 connect" },
+		{ "v4 tcp [2001:db8::9]:25", EVAL_RESET, NO_LINE("v4") },
 		{ "app tcp 198.51.100.1:40000 from 8000", EVAL_RESET, NO_LINE("app") },
 		{ "app udp 198.51.100.1:8000", EVAL_PROHIBITED, NO_LINE("app") },
 		{ "app udplite 198.51.100.1:8000", EVAL_PROHIBITED, NO_LINE("app") },
@@ -231,6 +249,8 @@ static void test_strange_sockets(void **state)
 
 #define NOT_NAMED(line) EVAL_RESET, "app.json:" #line " listen: from does not name them", "app"
 
+#define NOT_OF_WIDE "wide.json:1 listen: from does not name them", "wide"
+
 static void test_from(void **state)
 {
 	static const struct verdict_case cases[] = {
@@ -258,8 +278,18 @@ static void test_from(void **state)
 		{ "other udp 127.0.0.1:5000", EVAL_ACCEPT, NULL },
 		{ "root udp 127.0.0.1:5001", EVAL_ACCEPT, NULL },
 		{ "other tcp 127.0.0.1:3500", EVAL_ACCEPT, NULL, "watch" },
+		{ "other tcp 127.0.0.1:3600", EVAL_RESET,
+		  "many.json:37 listen: from does not name them", "many" },
+		{ "8 tcp 127.0.0.1:3600", EVAL_ACCEPT, NULL },
+		{ "9 tcp 127.0.0.1:3600", EVAL_RESET,
+		  "many.json:37 listen: from does not name them", "many" },
+		{ "web tcp 127.0.0.1:3600", EVAL_RESET, NO_LINE("web") },
 		{ "web tcp 127.0.0.1:3500", EVAL_RESET, NO_LINE("web") },
 		{ "other tcp 127.0.0.1:3900", EVAL_ACCEPT, NULL }, /* it is off */
+		{ "other tcp 127.0.0.1:20000", EVAL_RESET, NOT_OF_WIDE },
+		{ "v4 tcp 127.0.0.1:25000", EVAL_RESET, NOT_OF_WIDE },
+		{ "other tcp 127.0.0.1:29999", EVAL_RESET, NOT_OF_WIDE },
+		{ "other tcp 127.0.0.1:30000", EVAL_ACCEPT, NULL },
 	};
 
 	(void)state;
@@ -362,11 +392,22 @@ static void test_long_lists(void **state)
 		{ "many tcp 10.20.255.255:21", EVAL_ACCEPT, "many.json:21 connect" },
 		{ "many tcp 10.21.0.0:21", EVAL_RESET, NO_LINE("many") },
 		{ "many tcp 10.2.0.0:22", EVAL_RESET, NO_LINE("many") },
-		{ "many udp 192.0.2.7:1", EVAL_ACCEPT, "many.json:22 connect" },
-		{ "many udp 192.0.2.7:17", EVAL_ACCEPT, "many.json:22 connect" },
+		{ "many tcp 10.2.0.0:30", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp 10.101.2.3:30", EVAL_ACCEPT, "many.json:22 connect" },
+		{ "many tcp 10.101.2.3:20", EVAL_RESET, NO_LINE("many") },
+		{ "many udp 192.0.2.7:1", EVAL_ACCEPT, "many.json:33 connect" },
+		{ "many udp 192.0.2.7:17", EVAL_ACCEPT, "many.json:33 connect" },
 		{ "many udp 192.0.2.7:2", EVAL_PROHIBITED, NO_LINE("many") },
 		{ "many udp 192.0.2.7:18", EVAL_PROHIBITED, NO_LINE("many") },
 		{ "many tcp 192.0.2.7:1", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp 203.0.113.77:77", EVAL_ACCEPT, "many.json:34 connect" },
+		{ "many tcp 203.0.113.77:77 in-2030", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp 203.0.113.1:101 in-2030", EVAL_ACCEPT, "many.json:2 connect" },
+		{ "many tcp 203.0.113.78:78 by wg0", EVAL_ACCEPT, "many.json:35 connect" },
+		{ "many tcp 203.0.113.78:78", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp 127.0.0.1:5432", EVAL_ACCEPT, "many.json:36 connect" },
+		{ "many tcp 127.0.0.1:5432 by eth0", EVAL_RESET, NO_LINE("many") },
+		{ "many tcp [::1]:5432 by eth0", EVAL_RESET, NO_LINE("many") },
 	};
 
 	(void)state;

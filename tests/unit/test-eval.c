@@ -333,6 +333,7 @@ static void check_pair(bool v6, uint8_t last_byte, uint16_t port, bool matches)
 		*last = (uint8_t)i;
 		add_pair(&trial->b, field, bytes, (uint16_t)(i * 100));
 		add_pair(&trial->b, field, bytes, 53);
+		add_pair(&trial->b, field, bytes, 0); /* what is absent is not 0 */
 	}
 	build_set_finish(&trial->b);
 	build_chain(&trial->b, "output", true);
