@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A tightened policy closes the connections that it would refuse, at once, and no others: over IPv4, IPv6
+# and mapped addresses, TCP, UDP and MPTCP, in every state, also what a program left behind. They are
+# shown beforehand and logged afterwards. Topology: lib.sh. In the sink ports 8 and 18 accept and never
+# read, port 81 does not answer.
+. "$(dirname "$0")/lib.sh"
+command -v python3 >/dev/null || skip_all "needs the program python3"
+command -v ss >/dev/null || skip_all "needs the program ss"
+private "$@"
+
+HOLDER=$(dirname "$(readlink -f "$0")")/holder.py
+
+# hold NAME USER WHAT...: a process with these sockets; see holder.py
+hold() {
+	local name=$1 uid=-1
+	[[ $2 == root ]] || uid=$(uid_of "$2")
+	mkfifo -m 666 "$T/$name.fifo"
+	start "$name" python3 "$HOLDER" "$uid" "$T/$name.fifo" "${@:3}"
+}
+
+# ask NAME: how its sockets are now, into $answers
+asked=0
+ask() {
+	local word=ask$((++asked))
+	echo "$word" >"$T/$1.fifo"
+	wait_until 60 grep -q "^$word done" "$T/$1.log" || die "$1 does not answer"
+	answers=$(sed -n "s/^$word //p" "$T/$1.log")
+}
+
+# states NAME EXPECTED SOCKET...: these sockets of the process asked last; EXPECTED may be "A|B"
+states() {
+	local name=$1 expected=$2 socket state
+	shift 2
+	for socket; do
+		state=$(sed -n "s/^$socket //p" <<<"$answers")
+		if [[ "|$expected|" == *"|$state|"* ]]; then
+			pass "$name: $socket is $state"
+		else
+			fail "$name: $socket is $expected" "it is ${state:-not there}"
+		fi
+	done
+}
+
+# In which state the kernel has the connection to that address and port; "" for none.
+kernel_has() {
+	ss -Htan "dst $1" | awk '{ print $1 }' | sort -u
+}
+
+# closed SINCE REGEX: the log has that line behind the first SINCE lines
+closed() {
+	tail -n "+$(($1 + 1))" "$T/daemon.log" | grep -q "closed: $2"
+}
+
+in_sink nft -f - <<-'E' || die "the sink's rules do not load"
+	insert rule inet sink answer tcp dport { 8, 18 } meta nfproto ipv4 dnat ip to 192.0.2.1
+	insert rule inet sink count tcp dport 81 drop
+E
+mkfifo -m 666 "$T/silence.fifo"
+start silence nsenter --net=/run/netns/sink python3 "$HOLDER" -1 "$T/silence.fifo" \
+	eight=silent:0.0.0.0:8 eighteen=silent:0.0.0.0:18
+
+# --- connections that are older than the wall -----------------------------------------------------
+
+note "connections older than the first policy"
+policy blog <<-'E'
+	{ "user": "blog", "connect": [ { "to": "192.0.2.1", "port": [7, 18] } ] }
+E
+hold old blog old=tcp:198.51.100.9:7 keep=tcp:192.0.2.1:7 lite=udplite:198.51.100.9:7 \
+	left=orphan:198.51.100.9:8 leftkeep=orphan:192.0.2.1:18
+ask old
+states old ok old keep
+is "an orphan waits to send" "$(kernel_has 198.51.100.9:8)" = FIN-WAIT-1
+start_daemon
+ask old
+states old ok keep
+states old ECONNABORTED old
+states old EPERM lite
+is "the orphan is closed" "$(kernel_has 198.51.100.9:8)" = ""
+is "an orphan that the policy allows still waits" "$(kernel_has 192.0.2.1:18)" = FIN-WAIT-1
+check "a line says so" closed 0 \
+	'blog tcp 192.0.2.2:[0-9]* → 198.51.100.9:7 of uid 2003 (blog.json no line allows it)'
+check "a line tells the orphan" closed 0 \
+	'blog tcp .* → 198.51.100.9:8 of uid 2003, which its program had left (blog.json'
+check "UDP-Lite cannot be closed: a line says so" grep -q \
+	'1 connection that the policies refuse cannot be closed: Operation not supported' \
+	"$T/daemon.log"
+stop old
+
+# --- a tightened policy ---------------------------------------------------------------------------
+
+policy blog <<-'E'
+	{
+	  "user": "blog",
+	  "connect": [
+	    { "to": "192.0.2.0/24", "port": "1-1000" },
+	    { "to": "198.51.100.0/24", "port": "1-1000" },
+	    { "to": "2001:db8::/32", "port": "1-1000" },
+	    { "to": "127.0.0.1", "port": 5000 },
+	    { "to": "192.0.2.0/24", "port": 7, "protocol": "udp" },
+	    { "to": "198.51.100.0/24", "port": 7, "protocol": "udp" },
+	    { "to": "2001:db8::/32", "port": 7, "protocol": "udp" }
+	  ],
+	  "listen": [ { "port": [3000, 3001] } ]
+	}
+E
+policy erp <<<'{ "user": "erp", "connect": [ { "to": "198.51.100.0/24", "port": 7 } ] }'
+policy gitea <<<'{ "user": "gitea", "listen": [ { "port": 4000, "from": ["caddy", "stranger"] } ] }'
+check "a wide policy is applied" reload
+
+hold server root multipath=mplisten:127.0.0.1:5000
+hold blog blog keep4=tcp:192.0.2.1:7 'keep6=tcp:[2001:db8::1]:7' 'keepmapped=tcp:[::ffff:192.0.2.1]:7' \
+	keepudp=udp:192.0.2.1:7 lose4=tcp:198.51.100.9:7 'lose6=tcp:[2001:db8:5::1]:7' \
+	'losemapped=tcp:[::ffff:198.51.100.9]:7' loseudp=udp:198.51.100.9:7 \
+	'loseudp6=udp:[2001:db8:5::1]:7' loseplain=mptcp:198.51.100.10:7 \
+	multipath=mptcp:127.0.0.1:5000 calling=syn:192.0.2.1:81 \
+	left=orphan:198.51.100.9:8 leftkeep=orphan:192.0.2.1:18 declared=listen:127.0.0.1:3000 \
+	undeclared=listen:127.0.0.1:3001 unconnected=unconnected:0.0.0.0:3003
+hold erp erp other=tcp:198.51.100.9:7
+hold gitea gitea server=listen:127.0.0.1:4000
+hold root root root=tcp:198.51.100.9:7 guarded=tcp:127.0.0.1:4000
+hold caddy caddy guarded=tcp:127.0.0.1:4000
+hold stranger stranger guarded=tcp:127.0.0.1:4000 outside=tcp:198.51.100.9:7 \
+	declared=tcp:127.0.0.1:3000 undeclared=tcp:127.0.0.1:3001
+ask blog
+states blog ok keep4 keep6 keepmapped keepudp lose4 lose6 losemapped loseudp loseudp6 loseplain \
+	multipath
+states blog open calling unconnected
+ask stranger
+states stranger ok guarded outside declared undeclared
+
+policy blog <<-'E'
+	{
+	  "user": "blog",
+	  "connect": [
+	    { "to": "192.0.2.1", "port": [7, 18] },
+	    { "to": "2001:db8::1", "port": 7 },
+	    { "to": "192.0.2.1", "port": 7, "protocol": "udp" }
+	  ],
+	  "listen": [ { "port": 3000 } ]
+	}
+E
+policy gitea <<<'{ "user": "gitea", "listen": [ { "port": 4000, "from": ["caddy"] } ] }'
+
+# --- shown beforehand -----------------------------------------------------------------------------
+
+uidwall diff --json >"$T/diff.json" 2>"$T/diff.err"
+sort >"$T/expected" <<-'E'
+	blog 2003 tcp 127.0.0.1:PORT established false blog.json no line allows it
+	blog 2003 tcp 127.0.0.1:5000 established false blog.json no line allows it
+	blog 2003 tcp 192.0.2.1:81 syn-sent false blog.json no line allows it
+	blog 2003 tcp 198.51.100.10:7 established false blog.json no line allows it
+	blog 2003 tcp 198.51.100.9:7 established false blog.json no line allows it
+	blog 2003 tcp 198.51.100.9:7 established false blog.json no line allows it
+	blog 2003 tcp 198.51.100.9:8 fin-wait-1 true blog.json no line allows it
+	blog 2003 tcp [2001:db8:5::1]:7 established false blog.json no line allows it
+	blog 2003 udp 198.51.100.9:7 established false blog.json no line allows it
+	blog 2003 udp [2001:db8:5::1]:7 established false blog.json no line allows it
+	gitea 2050 tcp 127.0.0.1:4000 established false gitea.json:1 listen: from does not name them
+E
+jq -r '.sockets.list[] | "\(.service) \(.uid) \(.protocol) \(.to) \(.state) \(.orphan) \(.why)"' \
+	"$T/diff.json" 2>>"$T/diff.err" | sed -E 's/127\.0\.0\.1:[0-9]{5}/127.0.0.1:PORT/' |
+	sort >"$T/found"
+check "diff shows what would be closed, and by which line" diff "$T/expected" "$T/found"
+is "diff counts them" "$(jq .sockets.refused "$T/diff.json")" -eq 11
+is "this kernel can close them" "$(jq .sockets.can_close "$T/diff.json")" = true
+ask blog
+states blog ok lose4 lose6 losemapped loseudp loseudp6 loseplain
+
+# --- closed by the change -------------------------------------------------------------------------
+
+before=$(wc -l <"$T/daemon.log")
+fence
+mark=$(captured)
+check "the tightened policy is applied" reload
+fence
+tail -n "+$((mark + 1))" "$T/capture.log" | grep -E '> \[(198\.51\.100\.|2001:db8:5:)' >"$T/left"
+ask blog
+states blog ok keep4 keep6 keepmapped keepudp
+states blog ECONNABORTED lose4 lose6 losemapped loseudp loseudp6 loseplain calling undeclared
+states blog ok declared
+states blog open unconnected
+# Without the connection below it MPTCP waits a minute for another one to take its place.
+states blog open multipath
+is "MPTCP's connection is closed below it" "$(kernel_has 127.0.0.1:5000)" = ""
+is "the orphan is closed" "$(kernel_has 198.51.100.9:8)" = ""
+is "an orphan that is allowed still waits" "$(kernel_has 192.0.2.1:18)" = FIN-WAIT-1
+ask erp
+states erp ok other
+ask root
+states root ok root guarded
+ask caddy
+states caddy ok guarded
+ask stranger
+states stranger ECONNABORTED guarded
+states stranger ok outside declared
+
+is "the log has a line for each" \
+	"$(tail -n "+$((before + 1))" "$T/daemon.log" | grep -c 'closed: ')" -eq 11
+check "the log names the guarding line" closed "$before" \
+	'gitea tcp 127.0.0.1:[0-9]* → 127.0.0.1:4000 of uid 2050 (gitea.json:1 listen: from does'
+# What a socket with an owner would send is refused by now, its reset, too: the far side does not hear
+# of it. The reset of an orphan has no owner, and leaves.
+if [[ $(cat "$T/left") =~ ^tcp\ \[192\.0\.2\.2\]:[0-9]+\ \>\ \[198\.51\.100\.9\]:8\ A?R$ ]]; then
+	pass "of all that is closed, one reset leaves: the orphan's"
+else
+	fail "of all that is closed, one reset leaves: the orphan's" "$(cat "$T/left")"
+fi
+finish
