@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/call.h"
+#include "cli/diff_print.h"
 #include "cli/outcome.h"
 #include "cli/undo.h"
 
@@ -87,6 +88,8 @@ static enum cli_status dry_run(struct cli *cli)
 		    get_text(cli, answer, "error"));
 	else if (!get_bool(answer, "differs"))
 		puts("Nothing would change in meaning.");
+	if (get_bool(answer, "ok"))
+		diff_print(cli, answer);
 	undo_print(cli, answer, stdout);
 	json_decref(answer);
 	return status;

@@ -7,6 +7,7 @@
 #include "cli/call.h"
 #include "cli/diff_print.h"
 #include "cli/offline.h"
+#include "cli/undo.h"
 #include "plan/plan.h"
 
 const char help_diff[] =
@@ -52,6 +53,7 @@ static enum cli_status print_answer(struct cli *cli, json_t *answer, const char 
 	if (status == CLI_FINE)
 		printf("%s\n", same);
 	diff_print(cli, answer);
+	undo_print(cli, answer, stdout);
 	json_decref(answer);
 	return status;
 }

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "cli/diff_print.h"
 #include "cli/undo.h"
 
 static bool is_wall_off(const json_t *answer)
@@ -62,8 +63,7 @@ static void print_services(struct cli *cli, const json_t *answer)
 		{ "off", "off" },
 	};
 	json_int_t n = get_number(answer, "services");
-	bool is_back = undo_is_rolled_back(answer); /* whatever the files say */
-	const char *separator = " (", *end = "";
+	const char *separator = " (";
 
 	printf("%s", count_words(cli, n, "service", "services"));
 	if (!n || get_number(answer, "good") == n)
@@ -71,13 +71,12 @@ static void print_services(struct cli *cli, const json_t *answer)
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		json_int_t n_state = get_number(answer, states[i].key);
 
-		if (!n_state || (is_back && strcmp(states[i].key, "last_good") == 0))
+		if (!n_state)
 			continue;
 		printf("%s%lld %s", separator, (long long)n_state, states[i].words);
 		separator = ", ";
-		end = ")";
 	}
-	fputs(end, stdout);
+	putchar(')');
 }
 
 static void print_changes(struct cli *cli, const json_t *answer)
@@ -131,13 +130,20 @@ static void print_in_force(struct cli *cli, const json_t *answer, const char *ve
 	print_changes(cli, answer);
 }
 
-static void print_closed(struct cli *cli, const json_t *answer)
+static void print_sockets(struct cli *cli, const json_t *answer)
 {
-	json_int_t n = get_number(answer, "sockets_closed");
+	const json_t *sockets = json_object_get(answer, "sockets");
+	json_int_t n_closed = get_number(answer, "sockets_closed");
+	json_int_t n_refused = get_number(sockets, "refused");
 
-	if (n)
-		printf("Closed %s that these policies refuse; the log of uidwalld names them.\n",
-		       count_words(cli, n, "open connection", "open connections"));
+	if (n_closed)
+		printf("Closed %s that these policies refuse; the log of uidwalld names %s.\n",
+		       count_words(cli, n_closed, "open connection", "open connections"),
+		       n_closed == 1 ? "it" : "them");
+	else if (n_refused && json_is_false(json_object_get(sockets, "can_close")))
+		printf("This kernel cannot close %s that these policies refuse; no packet of "
+		       "theirs passes.\n",
+		       count_words(cli, n_refused, "open connection", "open connections"));
 }
 
 enum cli_status outcome_print(struct cli *cli, json_t *answer, const char *service)
@@ -151,8 +157,9 @@ enum cli_status outcome_print(struct cli *cli, json_t *answer, const char *servi
 	}
 	outcome_print_diags(cli, answer);
 	if (ok) {
+		diff_print(cli, json_object_get(answer, "diff"));
 		print_in_force(cli, answer, cli->verb->name, service);
-		print_closed(cli, answer);
+		print_sockets(cli, answer);
 		undo_print(cli, answer, stdout);
 	} else {
 		say(cli, "nothing changed, the rules in force stay: %s",

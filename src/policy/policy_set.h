@@ -12,7 +12,7 @@
 #include "policy/policy.h"
 
 enum policy_state {
-	POLICY_GOOD,	  /* as the file says */
+	POLICY_GOOD,	  /* as the file says; after going back, as it said */
 	POLICY_LAST_GOOD, /* the file is wrong: what it said before */
 	POLICY_REFUSED,	  /* the file is wrong and never was right: everything is refused */
 	POLICY_OFF,	  /* taken down on purpose: not governed */

@@ -197,8 +197,14 @@ int generation_read(enum generation_source source, const char *config, const cha
 	if (r < 0)
 		return r;
 	generation->states = arena_alloc(generation->arena, generation->set.n_services);
-	for (size_t i = 0; i < generation->set.n_services; i++)
-		generation->states[i] = generation->set.services[i].state;
+	for (size_t i = 0; i < generation->set.n_services; i++) {
+		struct service *service = &generation->set.services[i];
+
+		/* Whether its file is right is not the question. */
+		if (source == FROM_BEFORE && service->state == POLICY_LAST_GOOD)
+			service->state = POLICY_GOOD;
+		generation->states[i] = service->state;
+	}
 	remember(generation, memory);
 	index_owners(generation);
 	*ret_generation = TAKE(generation);

@@ -34,6 +34,7 @@ struct generation {
 enum generation_source {
 	FROM_FILES,
 	FROM_MEMORY, /* the files cannot be read, or the kernel does not take them */
+	FROM_BEFORE, /* from memory, too, but because what the files say by now is not wanted */
 };
 
 /* Policies without rules yet. Nothing of `memory` is referred to afterwards. */

@@ -114,10 +114,10 @@ static void put_range(struct writer *w, struct number_range uids)
 	writer_text(w, text);
 }
 
-/* Once something was rolled back, what a file says counts for nothing, right or wrong. */
+/* After going back it is good, but not what its file says. */
 static const char *state_name(const struct wall *wall, const struct service *service)
 {
-	if (service->state == POLICY_LAST_GOOD && wall->undo.trial.state == TRIAL_ROLLED_BACK)
+	if (service->state == POLICY_GOOD && wall->undo.trial.state == TRIAL_ROLLED_BACK)
 		return "rolled-back";
 	return policy_state_name(service->state);
 }

@@ -70,7 +70,7 @@ int state_save_switches(const char *folder, const struct switches *switches, str
 /* A change that goes back unless somebody confirms it, or that went back. */
 enum trial_state {
 	TRIAL_NONE,	   /* what the files said at the last reload is in force */
-	TRIAL_WAITING,	   /* FOLDER/previous comes back at the deadline */
+	TRIAL_WAITING,	   /* what was in force before comes back at the deadline */
 	TRIAL_ROLLED_BACK, /* policies from before, until somebody applies the files again */
 };
 
@@ -86,6 +86,7 @@ struct trial {
 	int64_t seconds;	  /* waiting: how long in all */
 	int64_t deadline_ms;	  /* waiting: as boot_now_ms() */
 	bool is_of_this_boot;	  /* waiting */
+	uint64_t checksum;	  /* waiting: of what comes back, as memory_checksum() */
 	enum trial_reason reason; /* rolled back */
 };
 

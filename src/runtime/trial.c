@@ -2,15 +2,16 @@
 /* trial.c - a change that waits to be confirmed, or that went back ↔ FOLDER/trial.
  *
  *     uidwall-trial 1
- *     waiting BOOT_ID DEADLINE_MS SECONDS SINCE        deadline: CLOCK_BOOTTIME
- *     end CHECKSUM                                     of the two lines before
+ *     waiting BOOT_ID DEADLINE_MS SECONDS SINCE MEMORY    deadline: CLOCK_BOOTTIME
+ *     end CHECKSUM                                        of the two lines before
  *
  * or, in place of "waiting ...":
  *
  *     rolled-back REASON SINCE
  *
- * One file for both, so that one rename() leads from the one to the other. What it makes of a start
- * is in undo.c and in docs/decisions/confirm.md.
+ * One file for both, so that one rename() leads from the one to the other. MEMORY is the checksum
+ * of the policies that come back, wherever they are by then: in FOLDER/previous, or still in
+ * FOLDER/last-good. What all this makes of a start is in undo.c and in docs/decisions/confirm.md.
  */
 #include "runtime/state.h"
 
@@ -57,8 +58,10 @@ static int format_trial(const struct trial *trial, char *text, size_t size)
 		if (r < 0)
 			return r;
 		n = snprintf(text, size,
-			     FIRST_LINE "waiting %s %" PRId64 " %" PRId64 " %" PRId64 "\n", boot_id,
-			     trial->deadline_ms, trial->seconds, trial->since);
+			     FIRST_LINE "waiting %s %" PRId64 " %" PRId64 " %" PRId64 " %016" PRIx64
+					"\n",
+			     boot_id, trial->deadline_ms, trial->seconds, trial->since,
+			     trial->checksum);
 	}
 	assert(n > 0 && (size_t)n < size);
 	return n;
@@ -94,8 +97,9 @@ static int parse_waiting(const char *line, struct trial *trial)
 	char boot_id[BOOT_ID_LENGTH + 1], own_id[BOOT_ID_LENGTH + 1];
 	int r, end = 0;
 
-	if (sscanf(line, "waiting %36s %" SCNd64 " %" SCNd64 " %" SCNd64 "%n", boot_id,
-		   &trial->deadline_ms, &trial->seconds, &trial->since, &end) != 4 ||
+	if (sscanf(line, "waiting %36s %" SCNd64 " %" SCNd64 " %" SCNd64 " %16" SCNx64 "%n",
+		   boot_id, &trial->deadline_ms, &trial->seconds, &trial->since, &trial->checksum,
+		   &end) != 5 ||
 	    line[end] || strlen(boot_id) != BOOT_ID_LENGTH || trial->deadline_ms < 0 ||
 	    trial->seconds < 1 || trial->seconds > TRIAL_SECONDS_MAX)
 		return -EBADMSG;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* undo.c - a change that nobody confirms → what was in force before.
  *
- * What is promised is on disk before the kernel hears of the change: FOLDER/previous, then
- * FOLDER/trial. So whoever starts next, after a crash or a reboot, goes back. Going back is written
- * first, too: it is done again from FOLDER/previous, which goes last.
+ * The promise is on disk before the kernel hears of the change: FOLDER/trial, which says what comes
+ * back, then FOLDER/previous, which holds it (until then FOLDER/last-good does). So whoever starts
+ * next, after a crash or a reboot, goes back. Going back is written first, too: it is done again
+ * from FOLDER/previous, which goes last.
  */
 #include "runtime/undo.h"
 
@@ -104,35 +105,47 @@ static void set_trial(struct wall *wall, const struct trial *trial)
 				 "a restart does not know what was decided last");
 }
 
-/* Reads FOLDER/previous into undo->memory. */
-static int load_memory(struct wall *wall)
+static int check_memory(struct wall_undo *undo, int r, uint64_t checksum)
+{
+	if (r == 0 && memory_checksum(&undo->memory) == checksum)
+		return 0;
+	forget_memory(undo);
+	return r < 0 ? r : -ESTALE;
+}
+
+/* Reads what comes back into undo->memory. */
+static int load_memory(struct wall *wall, uint64_t checksum, struct diags *diags)
 {
 	struct wall_undo *undo = &wall->undo;
+
+	forget_memory(undo);
+	undo->arena = arena_new();
+	return check_memory(
+		undo, state_load_previous(wall->options.state, undo->arena, &undo->memory, diags),
+		checksum);
+}
+
+/* Where the daemon was killed in promise(), nothing was changed yet, and what is to come back is
+ * still what was saved last.
+ */
+static int load_saved_memory(struct wall *wall, uint64_t checksum, struct diags *diags)
+{
+	struct wall_undo *undo = &wall->undo;
+	uint64_t saved = 0;
 	int r;
 
 	forget_memory(undo);
 	undo->arena = arena_new();
-	r = state_load_previous(wall->options.state, undo->arena, &undo->memory,
-				&wall->last->diags);
-	if (r < 0)
-		forget_memory(undo);
+	r = check_memory(
+		undo,
+		state_load_memory(wall->options.state, undo->arena, &undo->memory, &saved, diags),
+		checksum);
+	if (r == 0)
+		r = state_save_previous(wall->options.state, &undo->memory, saved);
 	return r;
 }
 
 /* --- a reload */
-
-/* Keeps what is in force, and reads it back: only what can be read can be gone back to. */
-static int keep_current(struct wall *wall)
-{
-	const struct memory *current = &wall->current->memory;
-	int r = state_save_previous(wall->options.state, current, wall->checksum);
-
-	if (r == 0)
-		r = load_memory(wall);
-	if (r == 0 && memory_checksum(&wall->undo.memory) != memory_checksum(current))
-		r = -EBADMSG;
-	return r;
-}
 
 static int refuse_promise(struct wall *wall, int r)
 {
@@ -146,23 +159,45 @@ static int refuse_promise(struct wall *wall, int r)
 	return r;
 }
 
+/* Writes down that what is in force comes back, and keeps it under a name of its own; then reads it
+ * again, for only what can be read can come back.
+ */
+static int write_promise(struct wall *wall, const struct trial *waiting)
+{
+	const char *folder = wall->options.state;
+	const struct memory *current = &wall->current->memory;
+	bool is_first = wall->undo.trial.state != TRIAL_WAITING;
+	AUTO(diags) struct diags unheard;
+	int r = 0;
+
+	diags_init(&unheard);
+	if (is_first)
+		r = state_save_memory(folder, current, &wall->checksum, &unheard);
+	if (r == 0)
+		r = state_save_trial(folder, waiting);
+	if (r == 0 && is_first)
+		r = state_save_previous(folder, current, wall->checksum);
+	if (r == 0 && is_first)
+		r = load_memory(wall, waiting->checksum, &unheard);
+	return r;
+}
+
 static int promise(struct wall *wall, int64_t confirm_s)
 {
 	struct wall_undo *undo = &wall->undo;
 	const struct trial before = undo->trial;
-	const struct trial waiting = { .state = TRIAL_WAITING,
-				       .since = time(NULL),
-				       .seconds = confirm_s,
-				       .deadline_ms = boot_now_ms() + confirm_s * 1000,
-				       .is_of_this_boot = true };
-	int r = before.state == TRIAL_WAITING ? 0 : keep_current(wall);
+	struct trial waiting = { .state = TRIAL_WAITING,
+				 .since = time(NULL),
+				 .seconds = confirm_s,
+				 .deadline_ms = boot_now_ms() + confirm_s * 1000,
+				 .is_of_this_boot = true };
+	int r;
 
-	if (r == 0) {
-		r = state_save_trial(wall->options.state, &waiting);
-		if (r < 0)
-			state_save_trial(wall->options.state, &before);
-	}
+	waiting.checksum = before.state == TRIAL_WAITING ? before.checksum :
+							   memory_checksum(&wall->current->memory);
+	r = write_promise(wall, &waiting);
 	if (r < 0) {
+		state_save_trial(wall->options.state, &before);
 		if (before.state != TRIAL_WAITING)
 			forget_memory(undo);
 		return refuse_promise(wall, r);
@@ -231,7 +266,7 @@ static int go_back(struct wall *wall, enum trial_reason reason, const struct mem
 	int r;
 
 	change_begin(wall, &wall->change);
-	r = change_read(wall, FROM_MEMORY, memory, &next);
+	r = change_read(wall, FROM_BEFORE, memory, &next);
 	if (r == 0) {
 		set_trial(wall, &(struct trial){ .state = TRIAL_ROLLED_BACK,
 						 .since = time(NULL),
@@ -330,7 +365,8 @@ const struct memory *undo_start(struct wall *wall, const struct memory *saved, s
 	case TRIAL_NONE:
 		return NULL;
 	case TRIAL_WAITING:
-		if (load_memory(wall) < 0)
+		if (load_memory(wall, undo->trial.checksum, diags) < 0 &&
+		    load_saved_memory(wall, undo->trial.checksum, diags) < 0)
 			return give_up(wall, "an unconfirmed change is to go back");
 		return trial_left_ms(&undo->trial) > 0 ? NULL : &undo->memory;
 	case TRIAL_ROLLED_BACK:

@@ -131,7 +131,7 @@ int wall_start(struct wall *wall)
 	back = undo_start(wall, r < 0 ? NULL : &memory, arena);
 	r = -ENOENT;
 	if (back)
-		r = undo_started(wall, start_from(wall, FROM_MEMORY, back));
+		r = undo_started(wall, start_from(wall, FROM_BEFORE, back));
 	if (r < 0)
 		r = start_from(wall, FROM_FILES, &memory);
 	if (r < 0 && memory.set.n)

@@ -71,7 +71,8 @@ static struct trial waiting(int64_t seconds)
 			       .since = 1700000000,
 			       .seconds = seconds,
 			       .deadline_ms = boot_now_ms() + seconds * 1000,
-			       .is_of_this_boot = true };
+			       .is_of_this_boot = true,
+			       .checksum = UINT64_C(0x0123456789abcdef) };
 }
 
 static void waits(void **state)
@@ -87,6 +88,7 @@ static void waits(void **state)
 	assert_int_equal(got.seconds, 60);
 	assert_int_equal(got.deadline_ms, saved.deadline_ms);
 	assert_true(got.is_of_this_boot);
+	assert_true(got.checksum == saved.checksum);
 	assert_in_range(trial_left_ms(&got), 50000, 60000);
 
 	saved.deadline_ms = boot_now_ms() - 1;
@@ -130,7 +132,7 @@ static void time_is_over(void **state)
 	char id[BOOT_ID_LENGTH + 1], body[256];
 	struct trial got;
 
-	snprintf(body, sizeof(body), "uidwall-trial 1\nwaiting %s %lld 60 1700000000\n",
+	snprintf(body, sizeof(body), "uidwall-trial 1\nwaiting %s %lld 60 1700000000 0\n",
 		 "00000000-0000-0000-0000-000000000000", (long long)boot_now_ms() + 30000);
 	put_body(body);
 	assert_int_equal(load(&got), 0);
@@ -139,7 +141,7 @@ static void time_is_over(void **state)
 	assert_true(trial_left_ms(&got) <= 0);
 
 	assert_int_equal(boot_read_id(id), 0);
-	snprintf(body, sizeof(body), "uidwall-trial 1\nwaiting %s %lld 60 1700000000\n", id,
+	snprintf(body, sizeof(body), "uidwall-trial 1\nwaiting %s %lld 60 1700000000 0\n", id,
 		 (long long)boot_now_ms() + 90000);
 	put_body(body);
 	assert_int_equal(load(&got), 0);
@@ -185,14 +187,16 @@ static void survives_lies(void **state)
 		"uidwall-trial 1\nrolled-back aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1\n",
 		"uidwall-trial 1\nrolled-back asked 1 \n",
 		"uidwall-trial 1\nrolled-back asked 1\nmore\n",
-		"uidwall-trial 1\nwaiting " ID " 1 60\n",
-		"uidwall-trial 1\nwaiting " ID " 1 0 1\n",
-		"uidwall-trial 1\nwaiting " ID " 1 86401 1\n",
-		"uidwall-trial 1\nwaiting " ID " -1 60 1\n",
-		"uidwall-trial 1\nwaiting " ID " 1 60 1 1\n",
-		"uidwall-trial 1\nwaiting " ID "0 1 60 1\n",
-		"uidwall-trial 1\nwaiting 0 1 60 1\n",
-		"uidwall-trial 1\nwaiting  1 60 1\n",
+		"uidwall-trial 1\nwaiting " ID " 1 60 1\n",
+		"uidwall-trial 1\nwaiting " ID " 1 60 1 x\n",
+		"uidwall-trial 1\nwaiting " ID " 1 60 1 11112222333344445\n",
+		"uidwall-trial 1\nwaiting " ID " 1 0 1 0\n",
+		"uidwall-trial 1\nwaiting " ID " 1 86401 1 0\n",
+		"uidwall-trial 1\nwaiting " ID " -1 60 1 0\n",
+		"uidwall-trial 1\nwaiting " ID " 1 60 1 0 1\n",
+		"uidwall-trial 1\nwaiting " ID "0 1 60 1 0\n",
+		"uidwall-trial 1\nwaiting 0 1 60 1 0\n",
+		"uidwall-trial 1\nwaiting  1 60 1 0\n",
 	};
 	struct trial got;
 
