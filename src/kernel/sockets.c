@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/sock_diag.h>
@@ -23,6 +24,7 @@ enum { REQUEST_MAX = 128 };
 struct sockets {
 	struct netlink *netlink;
 	bool can_destroy;
+	bool forgets_owners;
 };
 
 static const char *const state_names[] = {
@@ -58,6 +60,22 @@ bool sockets_is_orphan(const struct live_socket *socket)
 	return socket->inode == 0 &&
 	       (socket->state == TCP_FIN_WAIT1 || socket->state == TCP_FIN_WAIT2 ||
 		socket->state == TCP_CLOSING || socket->state == TCP_LAST_ACK);
+}
+
+/* sock_diag asked the inode for the owner, which an orphan has none of: sock_i_uid() in
+ * net/core/sock.c until "net: remove sock_i_uid()".
+ */
+bool sockets_forget_owners(const char *release)
+{
+	unsigned major, minor;
+
+	return sscanf(release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 17));
+}
+
+bool sockets_knows_owner(const struct sockets *sockets, const struct live_socket *socket)
+{
+	return !sockets->forgets_owners || socket->uid != 0 || !sockets_is_orphan(socket);
 }
 
 /* The attributes that a dump could have beside are not asked for. */
@@ -183,6 +201,7 @@ static bool probe(struct sockets *sockets)
 int sockets_open(struct sockets **ret_sockets)
 {
 	AUTO(sockets) struct sockets *sockets = calloc(1, sizeof(*sockets));
+	struct utsname name;
 	int r;
 
 	if (!sockets)
@@ -191,6 +210,7 @@ int sockets_open(struct sockets **ret_sockets)
 	if (r < 0)
 		return r;
 	sockets->can_destroy = probe(sockets);
+	sockets->forgets_owners = uname(&name) == 0 && sockets_forget_owners(name.release);
 	*ret_sockets = TAKE(sockets);
 	return 0;
 }

@@ -22,7 +22,7 @@ bool sockets_can_destroy(const struct sockets *sockets);
 struct live_socket {
 	uint8_t l4proto;	/* IPPROTO_TCP, IPPROTO_UDP, ... */
 	uint8_t state;		/* TCP_ESTABLISHED ... of netinet/tcp.h, also for the others */
-	uint32_t uid;		/* of the socket's inode; of an orphan, of who had it */
+	uint32_t uid;		/* of the socket's inode; of an orphan, of who had it, if known */
 	uint32_t inode;		/* 0: no program has it (any more, or not accepted yet) */
 	struct prefix from, to; /* IPv4-mapped addresses as IPv4 */
 	uint16_t sport, dport;	/* 0 for RAW sockets, whose l4proto is what they carry */
@@ -42,6 +42,10 @@ int sockets_list(struct sockets *sockets, uint8_t l4proto,
 
 /* Closed by its program, and still sending what was left. */
 bool sockets_is_orphan(const struct live_socket *socket);
+
+/* Whether `uid` can be believed: before Linux 6.17 orphans are listed as root's. */
+bool sockets_knows_owner(const struct sockets *sockets, const struct live_socket *socket);
+bool sockets_forget_owners(const char *release); /* uname -r */
 
 const char *sockets_state_name(const struct live_socket *socket); /* "established", "syn-sent" */
 

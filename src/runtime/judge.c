@@ -91,12 +91,13 @@ struct finding {
 };
 
 struct judge {
+	struct sockets *sockets;
 	const struct ir_ruleset *rules;
 	struct routes *routes;
 	struct arena *arena; /* of the findings */
 	int64_t time_ns;
 	struct finding *findings;
-	size_t n_findings, n_judged;
+	size_t n_findings, n_judged, n_unknown;
 	/* that rules name, looked for when first needed: before that, n_interfaces is SIZE_MAX */
 	const char *interfaces[INTERFACES_MAX];
 	size_t n_interfaces;
@@ -204,6 +205,7 @@ static int judge_socket(const struct live_socket *socket, void *data)
 	int r;
 
 	judge->n_judged++;
+	judge->n_unknown += !sockets_knows_owner(judge->sockets, socket);
 	judge_packet(socket, judge->time_ns, &packet);
 	r = routes_find(judge->routes, &socket->from, 0, &own);
 	if (r < 0 && !routes_is_unreachable(r))
@@ -228,10 +230,10 @@ static int judge_socket(const struct live_socket *socket, void *data)
 /* --- all of them ---------------------------------------------------------------------------------
  */
 
-static int list_all(struct sockets *sockets, struct judge *judge, struct diags *diags)
+static int list_all(struct judge *judge, struct diags *diags)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		int r = sockets_list(sockets, protocols[i].l4proto, judge_socket, judge);
+		int r = sockets_list(judge->sockets, protocols[i].l4proto, judge_socket, judge);
 
 		if (r == -ENOENT && !protocols[i].is_needed)
 			continue; /* built without: RAW often is */
@@ -251,20 +253,29 @@ static int list_all(struct sockets *sockets, struct judge *judge, struct diags *
 	return 0;
 }
 
-static int find_all(struct sockets *sockets, struct judge *judge, struct diags *diags)
+static int find_all(struct judge *judge, struct diags *diags)
 {
 	int r = -EINTR;
 
 	for (unsigned i = 0; i < TRIES && r == -EINTR; i++) {
 		judge->findings = NULL;
-		judge->n_findings = judge->n_judged = 0;
-		r = list_all(sockets, judge, diags);
+		judge->n_findings = judge->n_judged = judge->n_unknown = 0;
+		r = list_all(judge, diags);
 	}
 	if (r == -EINTR)
 		diag_add(diags, DIAG_WARNING, (struct place){ 0 },
 			 "open connections cannot be listed: they change too fast; those that the "
 			 "policies refuse stay open");
 	return r;
+}
+
+static void note_unknown(size_t n, struct diags *diags)
+{
+	diag_add(diags, DIAG_NOTE, (struct place){ 0 },
+		 "%zu connection%s that a program closed and that still send%s cannot be judged: "
+		 "this "
+		 "kernel does not tell whose (Linux 6.17 and later do)",
+		 n, n == 1 ? "" : "s", n == 1 ? "s" : "");
 }
 
 /* Chains are named "svc-SERVICE" and "from-SERVICE.N"; a service's name has no dot. */
@@ -358,6 +369,7 @@ int judge_sockets(struct sockets *sockets, const struct policy_set *set,
 	AUTO(arena) struct arena *scratch = arena_new();
 	AUTO(routes) struct routes *routes = NULL;
 	struct judge judge = {
+		.sockets = sockets,
 		.rules = rules,
 		.arena = scratch,
 		.time_ns = real_time_ns(),
@@ -373,9 +385,11 @@ int judge_sockets(struct sockets *sockets, const struct policy_set *set,
 		return r;
 	}
 	judge.routes = routes;
-	r = find_all(sockets, &judge, diags);
+	r = find_all(&judge, diags);
 	if (r < 0)
 		return r;
+	if (judge.n_unknown)
+		note_unknown(judge.n_unknown, diags);
 	*ret_judgement = (struct live_judgement){
 		.refused = arena_alloc(arena, judge.n_findings * sizeof(struct live_refused)),
 		.n_refused = judge.n_findings,

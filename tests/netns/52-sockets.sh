@@ -206,4 +206,74 @@ if [[ $(cat "$T/left") =~ ^tcp\ \[192\.0\.2\.2\]:[0-9]+\ \>\ \[198\.51\.100\.9\]
 else
 	fail "of all that is closed, one reset leaves: the orphan's" "$(cat "$T/left")"
 fi
+
+# --- the way that the next packet would take -------------------------------------------------------
+
+# A tunnel that only erp's packets take: `ip rule` looks at the user.
+ip link add tun9 type veth peer name tun9 netns sink
+in_sink ip address add 10.9.0.1/24 dev tun9
+in_sink ip link set tun9 up
+ip address add 10.9.0.2/24 dev tun9
+ip link set tun9 up
+tunnel_route() {
+	ip route "$1" default via 10.9.0.1 dev tun9 table 9
+}
+tunnel_route add
+ip rule add uidrange 2001-2001 lookup main suppress_prefixlength 0 priority 100
+ip rule add uidrange 2001-2001 lookup 9 priority 101
+
+# erp N: one line, and N to have something to apply
+erp() {
+	policy erp <<-E
+		{
+		  "comment": "$1",
+		  "user": "erp",
+		  "connect": [
+		    { "to": "198.51.100.9", "port": 7, "interface": "tun9" },
+		    { "to": "192.0.2.2", "port": 9, "protocol": "udp", "interface": "lo" },
+		    { "to": "localhost", "port": 9, "protocol": "udp" }
+		  ],
+		  "listen": [ { "port": $1 } ]
+		}
+	E
+}
+stop erp
+erp 6001
+check "a policy with interfaces is applied" reload
+hold ways erp tunnel=tcp:198.51.100.9:7 own=udp:192.0.2.2:9 own-bound=udp@eth0:192.0.2.2:9 \
+	loopback=udp:127.0.0.1:9 'loopback6=udp:[::1]:9' uplink=udp@eth0:127.0.0.1:9 \
+	'uplink6=udp@eth0:[::1]:9'
+ask ways
+states ways ok tunnel
+erp 6002
+check "a change that leaves the interfaces alone is applied" reload
+ask ways
+states ways ok tunnel
+states ways "open|ECONNREFUSED" own own-bound loopback loopback6
+states ways ECONNABORTED uplink uplink6
+
+# While there is no way, nothing says by which interface it would leave.
+ip rule del priority 100
+tunnel_route del
+ip route add unreachable default table 9
+erp 6003
+check "a change while the tunnel has no route is applied" reload
+ip route del unreachable default table 9
+tunnel_route add
+ask ways
+states ways ok tunnel
+
+# --- many ------------------------------------------------------------------------------------------
+
+hold many mailer many=many:198.51.100.9:7
+policy mailer <<<'{ "user": "mailer" }'
+uidwall diff --json >"$T/diff.json"
+is "diff counts all" "$(jq .sockets.refused "$T/diff.json")" -eq 130
+is "diff lists some" "$(jq '.sockets.list | length' "$T/diff.json")" -eq 100
+before=$(wc -l <"$T/daemon.log")
+check "a first policy for a busy user is applied" reload
+ask many
+states many ECONNABORTED many
+is "the log lists some" "$(tail -n "+$((before + 1))" "$T/daemon.log" | grep -c 'closed: mailer')" -eq 20
+check "the log counts the rest" closed "$before" '110 more'
 finish

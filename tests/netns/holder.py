@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""holder.py UID FIFO NAME=KIND:ADDRESS:PORT... - holds sockets of a user, and says how they are.
+"""holder.py UID FIFO NAME=KIND[@DEVICE]:ADDRESS:PORT... - holds sockets of a user, and says how they
+are.
 
 Becomes the user (-1: stays who it is), opens a socket for each name, prints "ready". Then a line
 written to the FIFO prints a line for each, "WORD NAME STATE", and "WORD done" at the end. The state is
@@ -13,6 +14,7 @@ the socket says before it is used, as poll() would.
 	listen mplisten a server that echoes; its state is that of the last connection it has
 	silent          a server that accepts and does not read
 	unconnected     a UDP socket that is bound, no more
+	many            130 connected UDP sockets; the state of the last one
 """
 import errno
 import os
@@ -33,11 +35,14 @@ def endpoint(text):
 
 
 def open_socket(kind, family):
+    kind, _, device = kind.partition("@")
     stream = kind not in ("udp", "udplite", "unconnected")
     protocol = {"udplite": IPPROTO_UDPLITE, "mptcp": IPPROTO_MPTCP,
                 "mplisten": IPPROTO_MPTCP}.get(kind, 0)
     s = socket.socket(family, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM, protocol)
     s.settimeout(PATIENCE)
+    if device:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
     return s
 
 
@@ -140,9 +145,16 @@ class Unconnected:
         return error_of(self.socket)
 
 
+class Many(Connected):
+    def __init__(self, _, family, address):
+        for _ in range(130):
+            super().__init__("udp", family, address)
+            SILENCE.append(self.socket)
+
+
 KINDS = {"tcp": Connected, "mptcp": Connected, "udp": Connected, "udplite": Connected,
          "syn": Calling, "orphan": Orphan, "listen": Server, "mplisten": Server,
-         "silent": Server, "unconnected": Unconnected}
+         "silent": Server, "unconnected": Unconnected, "many": Many}
 
 
 def state_of(held):
@@ -163,7 +175,7 @@ def main():
     for argument in sys.argv[3:]:
         name, _, what = argument.partition("=")
         kind, _, target = what.partition(":")
-        held[name] = KINDS[kind](kind, *endpoint(target))
+        held[name] = KINDS[kind.partition("@")[0]](kind, *endpoint(target))
     print("ready", flush=True)
     while True:
         select.select([fifo], [], [])

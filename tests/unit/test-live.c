@@ -233,6 +233,16 @@ static void test_orphans_are_told(void **state)
 	}
 }
 
+static void test_kernels_that_forget(void **state)
+{
+	assert_true(sockets_forget_owners("5.15.0-100-generic"));
+	assert_true(sockets_forget_owners("6.1.0-18-amd64"));
+	assert_true(sockets_forget_owners("6.16.12"));
+	assert_false(sockets_forget_owners("6.17.0"));
+	assert_false(sockets_forget_owners("7.0.0-rc1"));
+	assert_false(sockets_forget_owners("something else"));
+}
+
 static void test_connections(void **state)
 {
 	AUTO(fd) int listener = listen_socket();
@@ -443,6 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_next_packet),
 		cmocka_unit_test(test_orphans_are_told),
+		cmocka_unit_test(test_kernels_that_forget),
 		cmocka_unit_test_setup_teardown(test_connections, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guard, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_orphan, set_up, tear_down),
