@@ -136,6 +136,7 @@ static void remember(struct generation *generation, const struct memory *old)
 	}
 	same = same && same_config(&old->set, &memory->set);
 	memory->applied = same ? old->applied : now;
+	memory_seal(memory);
 }
 
 static void count_owners(size_t *counts, const struct uid_owner *list, size_t n)

@@ -138,9 +138,9 @@ static uint64_t put_memory(FILE *stream, const struct memory *memory)
 	return sink.checksum;
 }
 
-uint64_t memory_checksum(const struct memory *memory)
+void memory_seal(struct memory *memory)
 {
-	return put_memory(NULL, memory);
+	memory->checksum = put_memory(NULL, memory);
 }
 
 static int write_memory(const char *path, const struct memory *memory)
@@ -165,12 +165,11 @@ int state_save_memory(const char *folder, const struct memory *memory, uint64_t 
 		      struct diags *diags)
 {
 	AUTO(mem) char *path = path_of(folder, FILE_NAME);
-	uint64_t now = memory_checksum(memory);
 	int r;
 
 	if (!path)
 		return -ENOMEM;
-	if (now == *checksum && access(path, F_OK) == 0)
+	if (memory->checksum == *checksum && access(path, F_OK) == 0)
 		return 0;
 	r = write_memory(path, memory);
 	if (r < 0) {
@@ -181,7 +180,7 @@ int state_save_memory(const char *folder, const struct memory *memory, uint64_t 
 			 strerror(-r));
 		return r;
 	}
-	*checksum = now;
+	*checksum = memory->checksum;
 	return 0;
 }
 
@@ -191,7 +190,7 @@ int state_save_previous(const char *folder, const struct memory *memory, uint64_
 
 	if (!path || !saved)
 		return -ENOMEM;
-	if (memory_checksum(memory) == saved_checksum && file_replace_by_link(saved, path) == 0)
+	if (memory->checksum == saved_checksum && file_replace_by_link(saved, path) == 0)
 		return 0;
 	return write_memory(path, memory);
 }
@@ -390,6 +389,7 @@ static int load_file(const char *path, struct arena *arena, struct memory *ret_m
 					 strerror(-r));
 		return r;
 	}
+	memory.checksum = *ret_checksum;
 	*ret_memory = memory;
 	return 0;
 }

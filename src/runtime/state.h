@@ -15,14 +15,15 @@ struct memory {
 	struct last_good_set set; /* sorted by service */
 	int64_t *since;		  /* of each entry, seconds since 1970 */
 	int64_t applied;	  /* when all of it together came into force; 0: not known */
+	uint64_t checksum;	  /* the same for the same policies, uids, configuration, times */
 };
 
 /* The entry of a service, or NULL; *ret_since may be NULL. */
 const struct last_good *memory_find(const struct memory *memory, const char *service,
 				    int64_t *ret_since);
 
-/* The same for the same policies of the same uids, configuration and times. */
-uint64_t memory_checksum(const struct memory *memory);
+/* To be called once all else is set; what is read from a file has its checksum. */
+void memory_seal(struct memory *memory);
 
 /* Reads FOLDER/last-good into the arena. -ENOENT where there is none; another -errno, with diags,
  * for one that is not to be trusted: torn, edited, or writable for others. ret_checksum is for
@@ -86,7 +87,7 @@ struct trial {
 	int64_t seconds;	  /* waiting: how long in all */
 	int64_t deadline_ms;	  /* waiting: as boot_now_ms() */
 	bool is_of_this_boot;	  /* waiting */
-	uint64_t checksum;	  /* waiting: of what comes back, as memory_checksum() */
+	uint64_t checksum;	  /* waiting: of what comes back, as in struct memory */
 	enum trial_reason reason; /* rolled back */
 };
 

@@ -107,7 +107,7 @@ static void set_trial(struct wall *wall, const struct trial *trial)
 
 static int check_memory(struct wall_undo *undo, int r, uint64_t checksum)
 {
-	if (r == 0 && memory_checksum(&undo->memory) == checksum)
+	if (r == 0 && undo->memory.checksum == checksum)
 		return 0;
 	forget_memory(undo);
 	return r < 0 ? r : -ESTALE;
@@ -193,8 +193,8 @@ static int promise(struct wall *wall, int64_t confirm_s)
 				 .is_of_this_boot = true };
 	int r;
 
-	waiting.checksum = before.state == TRIAL_WAITING ? before.checksum :
-							   memory_checksum(&wall->current->memory);
+	waiting.checksum =
+		before.state == TRIAL_WAITING ? before.checksum : wall->current->memory.checksum;
 	r = write_promise(wall, &waiting);
 	if (r < 0) {
 		state_save_trial(wall->options.state, &before);
@@ -215,8 +215,7 @@ int undo_prepare(struct wall *wall, const struct memory *next, int64_t confirm_s
 
 	if (confirm_s)
 		return promise(wall, confirm_s);
-	if (wall->undo.trial.state == TRIAL_WAITING ||
-	    memory_checksum(current) == memory_checksum(next))
+	if (wall->undo.trial.state == TRIAL_WAITING || current->checksum == next->checksum)
 		return 0;
 	r = state_save_previous(wall->options.state, current, wall->checksum);
 	wall->undo.is_lost = r < 0;
@@ -286,7 +285,7 @@ static int go_back(struct wall *wall, enum trial_reason reason, const struct mem
 /* The change that waits has changed nothing: what is in force is what would return. */
 static bool is_vain(const struct wall *wall, const struct memory *memory)
 {
-	return memory_checksum(memory) == memory_checksum(&wall->current->memory);
+	return memory->checksum == wall->current->memory.checksum;
 }
 
 static void call_off(struct wall *wall)
