@@ -170,7 +170,8 @@ static void add_to_group(struct sweep *sweep, const struct group *key, uint32_t 
 /* What a side has of a cell, by layers. */
 struct cell_side {
 	uint64_t by_source[REACH_SOURCES];
-	uint64_t all, refused, shared;
+	uint64_t all, refused;
+	uint64_t shared; /* given by the configuration, refused or not */
 };
 
 static void look_at_cell(const struct item *items, size_t n, uint32_t port,
@@ -182,14 +183,14 @@ static void look_at_cell(const struct item *items, size_t n, uint32_t port,
 
 		if (items[i].last < port)
 			continue;
+		if (flat->is_shared)
+			side->shared |= flat->mask;
 		if (flat->is_refused) {
 			side->refused |= flat->mask;
 			continue;
 		}
 		side->by_source[flat->box->source] |= flat->mask;
 		side->all |= flat->mask;
-		if (flat->is_shared)
-			side->shared |= flat->mask;
 	}
 }
 
@@ -197,7 +198,8 @@ static void look_at_cell(const struct item *items, size_t n, uint32_t port,
 static void judge_side(struct sweep *sweep, const struct cell_side *has,
 		       const struct cell_side *lacks, bool is_gain, uint32_t first, uint32_t last)
 {
-	uint64_t rest = has->all & ~lacks->all & ~has->shared;
+	/* what the configuration gives one side only is told elsewhere */
+	uint64_t rest = has->all & ~lacks->all & ~(has->shared & ~lacks->shared);
 
 	for (unsigned i = 0; i < REACH_SOURCES && rest; i++) {
 		uint64_t mask = rest & has->by_source[i];
