@@ -24,6 +24,7 @@ enum { WHY_NO_UID = -1, WHY_TARGETS_MAX = 64 };
 struct why_question {
 	const struct service *service; /* NULL: only the uid is known */
 	int64_t uid;		       /* whose socket; WHY_NO_UID: the service's first */
+	const char *user;	       /* the uid's name, or NULL */
 	/* "tcp 192.0.2.7:25", "udp [2001:db8::1]:53", "icmp 192.0.2.1"; with a caller "tcp 3000" */
 	const char *const *targets;
 	size_t n_targets;
@@ -33,6 +34,8 @@ struct why_question {
 	 */
 	const char *from;
 	int64_t from_uid;
+	/* Lines of other services' policies are left out: who asks may not read them. */
+	bool own_only;
 };
 
 /* Writes one JSON object. 0, or -EINVAL and *ret_error (in the arena) says in one line what is
