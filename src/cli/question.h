@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* question.h - the words behind "uidwall why" → a question. */
+#ifndef UIDWALL_CLI_QUESTION_H
+#define UIDWALL_CLI_QUESTION_H
+
+#include "cli/cli.h"
+
+enum { QUESTION_NO_UID = -1 };
+
+struct question {
+	const char *subject; /* as typed: a service, a user or a uid */
+	int64_t uid;	     /* of the user of that name, or that number */
+	const char *from;    /* a user's name or an address; NULL: nobody connects to the subject */
+	int64_t from_uid;
+	const char *host; /* the name or address that was asked about, or NULL */
+	bool is_web;	  /* a URL of http or https */
+	const char **targets;
+	size_t n_targets;
+	size_t n_left_out; /* addresses of the name, above what one question takes */
+};
+
+/* Names are resolved. CLI_BAD_USE after a line on stderr. */
+enum cli_status question_parse(struct cli *cli, struct question *ret_question);
+
+#endif
