@@ -151,7 +151,33 @@ static int answer_rollback(struct call *call)
 	return 0;
 }
 
-/* Anybody may ask about the service that governs them, and about themselves. */
+static bool is_own(const struct call *call, int64_t uid)
+{
+	const struct policy_set *set = &call->wall->current->set;
+	const struct service *own = policy_set_find_uid(set, call->caller->uid);
+
+	return uid == (int64_t)call->caller->uid ||
+	       (own && policy_set_find_uid(set, (uint32_t)uid) == own);
+}
+
+/* Anybody may ask about the service that governs them, about themselves, and whether root or an
+ * address may connect to them: what others may do is for admins to know. A service named wins over
+ * the uid beside it, for permission, too.
+ */
+static bool may_ask_why(const struct call *call, const struct service *service)
+{
+	const struct request *request = &call->request;
+	const struct service *own =
+		policy_set_find_uid(&call->wall->current->set, call->caller->uid);
+
+	if (call->is_admin)
+		return true;
+	if (request->from_uid > 0 && !is_own(call, request->from_uid))
+		return false;
+	return service ? service == own :
+			 request->uid != REQUEST_NO_NUMBER && is_own(call, request->uid);
+}
+
 static int answer_why(struct call *call)
 {
 	const struct request *request = &call->request;
@@ -161,20 +187,21 @@ static int answer_why(struct call *call)
 				   .rules = &call->wall->current->rules.set,
 				   .is_standing = call->wall->is_standing,
 				   .now = time(NULL) };
-	struct why_question question = { .uid = request->uid,
+	struct why_question question = { .uid = WHY_NO_UID,
 					 .targets = request->targets,
 					 .n_targets = request->n_targets,
 					 .host = request->host,
 					 .from = request->from,
-					 .from_uid = request->from_uid };
-	const struct service *own = policy_set_find_uid(set, call->caller->uid);
+					 .from_uid = request->from_uid,
+					 .own_only = !call->is_admin };
 
 	if (request->service)
 		question.service = policy_set_find(set, request->service);
-	if (!question.service && request->uid != REQUEST_NO_NUMBER)
-		question.service = policy_set_find_uid(set, (uint32_t)request->uid);
-	if (!call->is_admin && !(question.service && question.service == own) &&
-	    request->uid != (int64_t)call->caller->uid)
+	if (!question.service) {
+		question.uid = request->uid;
+		question.user = request->service;
+	}
+	if (!may_ask_why(call, question.service))
 		return deny(call, "ask about services other than their own");
 	if (!question.service && request->uid == REQUEST_NO_NUMBER)
 		return no_service(call);
