@@ -303,7 +303,7 @@ static enum trial_reason reason_of(const struct trial *trial)
 	return trial->is_of_this_boot ? TRIAL_TIME_OVER : TRIAL_REBOOTED;
 }
 
-/* Nothing makes this more urgent than the first attempt was: what is in force stays until then. */
+/* What is in force stays until the next attempt; the waits double, up to a minute. */
 static void put_off(struct wall *wall)
 {
 	struct wall_undo *undo = &wall->undo;
