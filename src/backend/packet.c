@@ -76,20 +76,34 @@ void packet_fields(const struct packet *packet, struct eval_packet *ret_fields)
 								       IP_CT_DIR_REPLY);
 }
 
-int packet_errno(const struct packet *packet, const struct eval_result *result)
+/* Of a first segment. A reset ends the connection, but that to a packet with a routing header,
+ * which comes from another address than the one that the program named.
+ */
+static int reset_errno(const struct packet *packet)
 {
 	const uint8_t handshake = packet->tcp_flags & (TH_SYN | TH_ACK);
 
+	if (packet->has_routing_header)
+		return ETIMEDOUT;
+	return handshake == TH_SYN ? ECONNREFUSED : ECONNRESET;
+}
+
+/* ping_v6_sendmsg() does not look at what became of the packet: send() succeeds. An answer to it
+ * waits for the next call, where the socket is connected or asked for errors (IPV6_RECVERR), as
+ * ping(8) does.
+ */
+int packet_errno(const struct packet *packet, const struct eval_result *result)
+{
 	switch ((enum eval_verdict)result->verdict) {
 	case EVAL_ACCEPT:
 		return 0;
 	case EVAL_RESET:
-		return handshake == TH_SYN ? ECONNREFUSED : ECONNRESET;
+		return reset_errno(packet);
 	case EVAL_DROP:
+		if (packet->l4proto == IPPROTO_ICMPV6)
+			return 0;
 		return packet->l4proto == IPPROTO_TCP ? ETIMEDOUT : EPERM;
 	case EVAL_PROHIBITED:
-		/* the error comes back before sendto() has returned, and ICMPv6 sockets report it
-		 */
 		return packet->l4proto == IPPROTO_ICMPV6 ? EACCES : EPERM;
 	}
 	abort();

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* forecast.c - what the evaluator says that becomes of a shot and of the kernel's answers to it. */
+#include "forecast.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <time.h>
+
+enum { ANSWERS_MAX = 4 };
+
+/* A packet on its way to the rules, and what the kernel's answer to it depends on. */
+struct traveller {
+	struct packet packet;
+	struct prefix from;
+	uint32_t damage;
+	uint32_t kind;
+	enum box_device bound; /* of the socket, which the way of a reset heeds */
+	struct eval_packet fields;
+};
+
+/* --- connection tracking ---------------------------------------------------------------------- */
+
+static bool flow_equal(const struct flow *a, const struct flow *b)
+{
+	return prefix_compare(&a->from, &b->from) == 0 && prefix_compare(&a->to, &b->to) == 0 &&
+	       a->sport == b->sport && a->dport == b->dport;
+}
+
+static struct flow flow_of(const struct traveller *t)
+{
+	return (struct flow){ t->from, t->packet.to, t->packet.sport, t->packet.dport };
+}
+
+static bool is_tracked(const struct flows *flows, const struct traveller *t)
+{
+	return flows->tracked && t->packet.l4proto == IPPROTO_UDP && t->damage == DAMAGE_NONE &&
+	       t->packet.uid != PACKET_NO_OWNER; /* nf_dup_ipv4.c: the copy is not tracked */
+}
+
+/* The way back of a known flow is found first: nf_conntrack_hash_insert() puts it in front, which
+ * shows where both ways are the same, from a port to itself.
+ */
+static enum packet_direction find_direction(const struct flows *flows, const struct traveller *t)
+{
+	struct flow there = flow_of(t);
+	struct flow back = { there.to, there.from, there.dport, there.sport };
+
+	if (!is_tracked(flows, t))
+		return PACKET_UNTRACKED;
+	for (size_t i = 0; i < flows->n; i++)
+		if (flow_equal(&flows->list[i], &back))
+			return PACKET_REPLY;
+	return PACKET_ORIGINAL;
+}
+
+/* A flow is known once its first packet has left. */
+static void remember(struct flows *flows, const struct traveller *t, struct arena *arena)
+{
+	struct flow flow = flow_of(t);
+
+	if (!is_tracked(flows, t) || t->packet.direction == PACKET_REPLY)
+		return;
+	for (size_t i = 0; i < flows->n; i++)
+		if (flow_equal(&flows->list[i], &flow))
+			return;
+	*ARENA_APPEND(arena, flows->list, flows->n) = flow;
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static bool is_v4(const struct traveller *t)
+{
+	return t->packet.to.family == ADDR_V4;
+}
+
+/* Nobody answers what goes to many. A copy is on its way to one neighbour, wherever it goes. */
+static bool goes_to_many(const struct traveller *t)
+{
+	return box_is_for_many(&t->packet.to) && !(t->kind == SHOT_COPY && is_v4(t));
+}
+
+/* nf_reject_ipv4.c, nf_reject_ipv6.c: no reset for a reset, for a fragment, or to many. */
+static bool gets_reset(const struct traveller *t)
+{
+	return !(t->packet.tcp_flags & TH_RST) && t->damage == DAMAGE_NONE && !goes_to_many(t);
+}
+
+/* What icmp_pointers[] of icmp.c calls an error, the unassigned types among them. */
+static bool is_error_v4(uint8_t type)
+{
+	static const uint8_t others[] = { ICMP_ECHOREPLY, ICMP_ECHO };
+
+	return memchr(others, type, sizeof(others)) == NULL &&
+	       (type < ICMP_TIMESTAMP || type > NR_ICMP_TYPES);
+}
+
+/* nf_send_unreach(): protocols whose checksum it cannot tell to be wrong. */
+static bool skips_checksum(uint8_t l4proto)
+{
+	switch (l4proto) {
+	case IPPROTO_GRE:
+	case IPPROTO_AH:
+	case IPPROTO_ESP:
+	case IPPROTO_SCTP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_DCCP:
+		return true;
+	}
+	return false;
+}
+
+/* Sockets compute the checksum of a datagram with a routing header themselves, over the address
+ * at which it will end; what is compared is the one to which it goes first.
+ */
+static bool has_checksum(const struct traveller *t)
+{
+	bool ports = t->packet.l4proto == IPPROTO_TCP || t->packet.l4proto == IPPROTO_UDP;
+
+	switch ((enum shot_damage)t->damage) {
+	case DAMAGE_NONE:
+		return t->kind != SHOT_UDP || !t->packet.has_routing_header;
+	case DAMAGE_BAD_LENGTH:
+		return true;
+	case DAMAGE_FRAGMENT:
+		return false;
+	case DAMAGE_SHORT:
+		return !ports;
+	case DAMAGE_NOTHING:
+		return is_v4(t) && !ports;
+	}
+	abort();
+}
+
+/* No error about an error, to many, or about a part of a packet (icmp.c, net/ipv6/icmp.c). */
+static bool gets_error(const struct traveller *t)
+{
+	uint8_t type = t->packet.icmp_type;
+
+	if (goes_to_many(t) || t->damage == DAMAGE_FRAGMENT)
+		return false;
+	if (!is_v4(t) && t->damage == DAMAGE_NOTHING)
+		return false;
+	if (is_v4(t) && t->bound == BOX_LO && !box_is_own(&t->packet.to))
+		return false;
+	if (t->packet.l4proto == IPPROTO_ICMP && is_v4(t) &&
+	    (is_error_v4(type) || t->damage == DAMAGE_NOTHING))
+		return false;
+	if (t->packet.l4proto == IPPROTO_ICMPV6 && !is_v4(t) && !(type & ICMP6_INFOMSG_MASK))
+		return false;
+	return skips_checksum(t->packet.l4proto) || has_checksum(t);
+}
+
+static void make_fields(struct traveller *t)
+{
+	packet_fields(&t->packet, &t->fields);
+}
+
+/* Turns the traveller into the answer. */
+static void make_reset(struct traveller *t)
+{
+	struct prefix from = t->from;
+	uint16_t sport = t->packet.sport;
+
+	t->packet.tcp_flags = t->packet.tcp_flags & TH_ACK ? TH_RST : TH_RST | TH_ACK;
+	t->packet.sport = t->packet.dport;
+	t->packet.dport = sport;
+	t->packet.has_mptcp = false;
+	t->from = t->packet.to;
+	t->packet.to = from;
+}
+
+static void make_error(struct traveller *t)
+{
+	struct prefix from = t->from;
+	bool v4 = is_v4(t);
+
+	t->packet.l4proto = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	t->packet.icmp_type = v4 ? ICMP_DEST_UNREACH : ICMP6_DST_UNREACH;
+	t->packet.tcp_flags = 0;
+	t->packet.sport = t->packet.dport = 0;
+	t->from = box_is_own(&t->packet.to) ? t->packet.to : *box_own(1);
+	t->packet.to = from;
+}
+
+/* Loopback addresses do not leave the machine (__mkroute_output()). */
+static bool has_way(const struct traveller *answer, enum box_device way)
+{
+	return way == BOX_LO || !is_v4(answer) || !prefix_is_loopback(&answer->from);
+}
+
+static bool make_answer(struct traveller *t, enum eval_verdict verdict)
+{
+	/* ip_route_me_harder() */
+	bool by_socket = verdict == EVAL_RESET && is_v4(t) && t->kind != SHOT_COPY;
+	enum box_device bound = by_socket ? t->bound : BOX_ANY, way;
+
+	if (verdict == EVAL_RESET && gets_reset(t))
+		make_reset(t);
+	else if (verdict == EVAL_PROHIBITED && gets_error(t))
+		make_error(t);
+	else
+		return false;
+	way = box_way(&t->packet.to, bound);
+	t->damage = DAMAGE_NONE;
+	t->kind = SHOT_COPY;
+	t->packet.uid = PACKET_NO_OWNER;
+	t->packet.direction = PACKET_UNTRACKED;
+	t->packet.has_ip_options = t->packet.has_routing_header = false;
+	t->packet.is_foreign = !box_is_own(&t->from);
+	t->packet.oifname = box_devices[way];
+	make_fields(t);
+	return has_way(t, way);
+}
+
+/* --- the way through the rules ---------------------------------------------------------------- */
+
+static void start(const struct shot *shot, const struct sent *sent, const struct flows *flows,
+		  struct traveller *ret)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	shot_packet(shot, sent, &ret->packet);
+	ret->from = sent->from;
+	ret->kind = shot->kind;
+	ret->bound = shot_bound(shot);
+	ret->damage = shot_is_raw(shot) ? shot->damage : DAMAGE_NONE;
+	ret->packet.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	ret->packet.direction = (uint8_t)find_direction(flows, ret);
+	make_fields(ret);
+	shot_damage_fields(shot, &ret->fields);
+}
+
+static void add_count(uint32_t counter, void *data)
+{
+	((struct forecast *)data)->counts[counter]++;
+}
+
+static void add_frame(struct forecast *forecast, const struct traveller *t)
+{
+	const struct packet *packet = &t->packet;
+	struct frame *frame = &forecast->frames[forecast->n_frames++];
+	bool whole = t->damage != DAMAGE_FRAGMENT;
+	bool ports = whole && t->fields.present & (1U << IR_TCP_SPORT | 1U << IR_UDP_SPORT);
+	bool icmp = whole && t->fields.present & (1U << IR_ICMP_TYPE | 1U << IR_ICMPV6_TYPE);
+
+	*frame = (struct frame){
+		.to = packet->to,
+		.l4proto = packet->l4proto,
+		.sport = ports ? packet->sport : 0,
+		.dport = ports ? packet->dport : 0,
+		.tcp_flags =
+			whole && (t->fields.present & 1U << IR_TCP_FLAGS) ? packet->tcp_flags : 0,
+		.icmp_type = icmp ? packet->icmp_type : 0,
+	};
+	for (uint8_t i = BOX_LO; i < BOX_DEVICE_COUNT; i++)
+		if (strcmp(box_devices[i], packet->oifname) == 0)
+			frame->device = i;
+}
+
+void forecast_verdict(const struct ir_ruleset *ruleset, const struct shot *shot,
+		      const struct sent *sent, const struct flows *flows, struct packet *ret_packet,
+		      struct eval_result *ret_result)
+{
+	struct traveller t;
+
+	start(shot, sent, flows, &t);
+	eval_packet(ruleset, &t.fields, NULL, NULL, ret_result);
+	*ret_packet = t.packet;
+}
+
+void forecast_make(const struct ir_ruleset *ruleset, const struct shot *shot,
+		   const struct sent *sent, struct flows *flows, struct arena *arena,
+		   struct forecast *forecast)
+{
+	struct traveller t;
+	struct eval_result result;
+
+	forecast->n_seen = forecast->n_frames = 0;
+	memset(forecast->counts, 0, ruleset->n_counters * sizeof(*forecast->counts));
+	start(shot, sent, flows, &t);
+	for (unsigned i = 0; i < ANSWERS_MAX; i++) {
+		eval_packet(ruleset, &t.fields, add_count, forecast, &result);
+		forecast->n_seen++;
+		if (i == 0) {
+			forecast->packet = t.packet;
+			forecast->result = result;
+			forecast->error = packet_errno(&t.packet, &result);
+		}
+		if (result.verdict == EVAL_ACCEPT) {
+			add_frame(forecast, &t);
+			remember(flows, &t, arena);
+			return;
+		}
+		if (!make_answer(&t, result.verdict))
+			return;
+	}
+}
