@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		bytes[i] = (char)data[i];
 	if (request_parse(bytes, size, arena, &request, &error) < 0)
 		fuzz_check_line(error);
-	else if (!request_call_name(request.call))
+	else if (!request_call_name(request.call) || request.confirm_s == 0 ||
+		 request.confirm_s > REQUEST_CONFIRM_MAX)
 		abort();
 	return 0;
 }
