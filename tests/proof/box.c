@@ -55,7 +55,9 @@ static const char topology[] =
 	"ip -6 route add default dev eth0\n"
 	"ip -6 route add 2001:db8:f::/64 dev wg-a.1\n";
 
-/* Answers are not rationed, flows are not forgotten, everybody may ping and bind every port. */
+/* Answers are not rationed, flows are not forgotten, connections are given up soon, everybody may
+ * ping and bind every port.
+ */
 static const struct {
 	const char *path;
 	const char *value;
@@ -66,6 +68,7 @@ static const struct {
 	{ "net/ipv4/ping_group_range", "0 2147483647" },
 	{ "net/ipv4/ip_unprivileged_port_start", "0" },
 	{ "net/ipv6/icmp/ratelimit", "0" },
+	{ "net/ipv4/tcp_syn_retries", "1" },
 	{ "net/mptcp/blackhole_timeout", "0" },
 	{ "net/netfilter/nf_conntrack_udp_timeout", "3600" },
 	{ "net/netfilter/nf_conntrack_udp_timeout_stream", "3600" },
@@ -176,6 +179,13 @@ void box_track_only_udp(bool only)
 {
 	if (space_run(space, "flush chain inet proof track") < 0 ||
 	    (only && space_run(space, "add rule inet proof track meta l4proto != udp notrack") < 0))
+		abort();
+}
+
+void box_let_in(bool all)
+{
+	if (space_run(space, all ? "add chain inet proof input { policy accept; }" :
+				   "add chain inet proof input { policy drop; }") < 0)
 		abort();
 }
 

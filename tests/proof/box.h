@@ -25,6 +25,9 @@ void box_leave(void); /* what was opened is closed */
 /* Whether connection tracking looks at UDP only, so that no other packet has a direction. */
 void box_track_only_udp(bool only);
 
+/* Whether what comes in is let in, so that connections come about. */
+void box_let_in(bool all);
+
 /* Whose address it is; BOX_ANY: none of this machine's. */
 enum box_device box_home(const struct prefix *address);
 bool box_is_own(const struct prefix *address);

@@ -102,7 +102,8 @@ void worker_run(uint32_t uid, worker_fn fn, const void *task, size_t n, struct s
 
 	if (n > sizeof(order.task))
 		abort();
-	memcpy(order.task, task, n);
+	if (n)
+		memcpy(order.task, task, n);
 	if (send(worker->fd, &order, sizeof(order), MSG_NOSIGNAL) != sizeof(order) ||
 	    recv(worker->fd, ret_sent, sizeof(*ret_sent), 0) != sizeof(*ret_sent)) {
 		fprintf(stderr, "the process of uid %u is gone\n", uid);
