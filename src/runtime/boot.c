@@ -9,19 +9,48 @@
 #include "base/file.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
+#define INIT_PATH "/proc/1/stat"
 
-int boot_read_id(char ret_id[BOOT_ID_LENGTH + 1])
+enum { UUID_LENGTH = 36, START_TIME = 22 - 3 /* words after "(comm) ", proc(5) */ };
+
+/* When the first process started. Empty where others' processes are not to be seen (hidepid). */
+static int read_init_start(char *ret_start, size_t size)
 {
+	AUTO(mem) char *text = NULL;
+	char *at, *word = NULL;
+	size_t length;
+	int r = file_read(INIT_PATH, 4096, &text, &length);
+
+	*ret_start = '\0';
+	if (r == -ENOENT || r == -EACCES || r == -EPERM)
+		return 0;
+	if (r < 0)
+		return r;
+	at = strrchr(text, ')'); /* comm may hold anything, blanks and brackets too */
+	if (!at || !at[1])
+		return -EBADMSG;
+	at += 2;
+	for (int i = 0; i <= START_TIME; i++)
+		word = strsep(&at, " ");
+	if (!word || (size_t)snprintf(ret_start, size, ".%s", word) >= size)
+		return -EBADMSG;
+	return 0;
+}
+
+int boot_read_id(char ret_id[BOOT_ID_MAX + 1])
+{
+	char start[BOOT_ID_MAX - UUID_LENGTH + 1];
 	AUTO(mem) char *text = NULL;
 	size_t length;
 	int r = file_read(BOOT_ID_PATH, 4096, &text, &length);
 
+	if (r == 0)
+		r = read_init_start(start, sizeof(start));
 	if (r < 0)
 		return r;
-	if (length < BOOT_ID_LENGTH)
+	if (length < UUID_LENGTH)
 		return -EBADMSG;
-	memcpy(ret_id, text, BOOT_ID_LENGTH);
-	ret_id[BOOT_ID_LENGTH] = '\0';
+	snprintf(ret_id, BOOT_ID_MAX + 1, "%.*s%s", UUID_LENGTH, text, start);
 	return 0;
 }
 

@@ -5,9 +5,12 @@
 
 #include "base/util.h"
 
-enum { BOOT_ID_LENGTH = 36 };
+enum { BOOT_ID_MAX = 63 };
 
-int boot_read_id(char ret_id[BOOT_ID_LENGTH + 1]);
+/* A word that is another one after the next boot, also that of a container: the kernel's id does
+ * not change with those, but they get a new first process.
+ */
+int boot_read_id(char ret_id[BOOT_ID_MAX + 1]);
 
 /* CLOCK_BOOTTIME: nobody sets it, and it runs on while the machine is suspended. */
 int64_t boot_now_ms(void);

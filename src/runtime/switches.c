@@ -119,7 +119,7 @@ static int parse_switches(char *text, struct switches *switches)
 /* Nothing is off after a boot: then the file is left as it is, and written over one day. */
 static int load_switches(const char *path, struct switches *switches)
 {
-	char boot_id[BOOT_ID_LENGTH + 1], first_line[BOOT_ID_LENGTH + 32];
+	char boot_id[BOOT_ID_MAX + 1], first_line[BOOT_ID_MAX + 32];
 	AUTO(mem) char *text = NULL;
 	size_t length, n;
 	int r;
@@ -164,7 +164,7 @@ int state_load_switches(const char *folder, struct switches *ret_switches, struc
 static int write_switches(const char *path, const struct switches *switches)
 {
 	AUTO(file_replace) struct file_replace replace = { 0 };
-	char boot_id[BOOT_ID_LENGTH + 1];
+	char boot_id[BOOT_ID_MAX + 1];
 	int r;
 
 	r = boot_read_id(boot_id);

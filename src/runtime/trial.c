@@ -47,7 +47,7 @@ int64_t trial_left_ms(const struct trial *trial)
 
 static int format_trial(const struct trial *trial, char *text, size_t size)
 {
-	char boot_id[BOOT_ID_LENGTH + 1];
+	char boot_id[BOOT_ID_MAX + 1];
 	int n, r;
 
 	if (trial->state == TRIAL_ROLLED_BACK) {
@@ -94,14 +94,14 @@ int state_save_trial(const char *folder, const struct trial *trial)
 
 static int parse_waiting(const char *line, struct trial *trial)
 {
-	char boot_id[BOOT_ID_LENGTH + 1], own_id[BOOT_ID_LENGTH + 1];
+	char boot_id[BOOT_ID_MAX + 1], own_id[BOOT_ID_MAX + 1];
 	int r, end = 0;
 
-	if (sscanf(line, "waiting %36s %" SCNd64 " %" SCNd64 " %" SCNd64 " %16" SCNx64 "%n",
+	if (sscanf(line, "waiting %63s %" SCNd64 " %" SCNd64 " %" SCNd64 " %16" SCNx64 "%n",
 		   boot_id, &trial->deadline_ms, &trial->seconds, &trial->since, &trial->checksum,
 		   &end) != 5 ||
-	    line[end] || strlen(boot_id) != BOOT_ID_LENGTH || trial->deadline_ms < 0 ||
-	    trial->seconds < 1 || trial->seconds > TRIAL_SECONDS_MAX)
+	    line[end] || trial->deadline_ms < 0 || trial->seconds < 1 ||
+	    trial->seconds > TRIAL_SECONDS_MAX)
 		return -EBADMSG;
 	r = boot_read_id(own_id);
 	if (r < 0)
