@@ -136,6 +136,13 @@ static enum cli_status take_url(struct wanted *w, const char *url)
 	enum cli_status status;
 
 	at = strrchr(authority, '@');
+	/* "u:pass/word@host": what looks like a port is half a password */
+	if (!at && strchr(start, '@') && strchr(authority, ':') &&
+	    !is_number(strrchr(authority, ':') + 1))
+		return bad_use(w->cli,
+			       "expected %s://host; in a password, write / ? # as %%2F %%3F "
+			       "%%23",
+			       printable(w->cli, scheme));
 	if (at)
 		authority = arena_strdup(w->cli->arena, at + 1);
 	if (!*authority)

@@ -130,7 +130,7 @@ static enum cli_status answer_from(struct cli *cli, const struct policy_set *set
 	return *ret_answer ? CLI_FINE : bad_use(cli, "out of memory");
 }
 
-/* Policies with mistakes are judged as they would come into force: refused everything. */
+/* Policies with mistakes are judged as they would come into force. */
 static enum cli_status ask_disk(struct cli *cli, const struct question *question,
 				json_t **ret_answer)
 {
@@ -146,8 +146,8 @@ static enum cli_status ask_disk(struct cli *cli, const struct question *question
 	if (offline.diags.n_errors && !offline.n_policies)
 		return bad_use(cli, "nothing to judge by: the policies cannot be read");
 	if (offline.diags.n_errors)
-		say(cli, "judged as if it came into force like this: services whose files are "
-			 "wrong are refused everything, or keep their last good policy");
+		say(cli, "judged with these mistakes: what is wrong counts as refused everything, "
+			 "though uidwalld may remember a version that was good");
 	return answer_from(cli, &offline.set, question, ret_answer);
 }
 
