@@ -225,7 +225,8 @@ void eval_packet(const struct ir_ruleset *ruleset, const struct eval_packet *pac
 
 	ret_result->verdict = EVAL_ACCEPT;
 	ret_result->n_steps = 0;
-	for (uint32_t i = 0; i < ruleset->n_chains; i++)
+	/* of one priority, the last made comes first: nf_hook_entries_grow() */
+	for (uint32_t i = (uint32_t)ruleset->n_chains; i-- > 0;)
 		if (ruleset->chains[i].is_base && run_chain(&run, i) == DECIDED &&
 		    ret_result->verdict != EVAL_ACCEPT)
 			return;

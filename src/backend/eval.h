@@ -48,7 +48,9 @@ struct eval_result {
 /* Called for each counter (index in ruleset.counters) that the packet makes count, in order. */
 typedef void (*eval_count_fn)(uint32_t counter, void *data);
 
-/* The base chains in the order of the ruleset, as the hook calls them. count may be NULL. */
+/* The base chains as the hook calls them: those at the end of the ruleset, made last, come first.
+ * count may be NULL.
+ */
 void eval_packet(const struct ir_ruleset *ruleset, const struct eval_packet *packet,
 		 eval_count_fn count, void *data, struct eval_result *ret_result);
 

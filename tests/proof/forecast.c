@@ -207,7 +207,10 @@ static bool make_answer(struct traveller *t, enum eval_verdict verdict)
 	t->damage = DAMAGE_NONE;
 	t->kind = SHOT_COPY;
 	t->packet.uid = PACKET_NO_OWNER;
-	t->packet.direction = PACKET_UNTRACKED;
+	/* an error belongs to the flow that it is about, on the way back: nf_ct_attach() */
+	if (t->packet.direction != PACKET_UNTRACKED)
+		t->packet.direction =
+			t->packet.direction == PACKET_ORIGINAL ? PACKET_REPLY : PACKET_ORIGINAL;
 	t->packet.has_ip_options = t->packet.has_routing_header = false;
 	t->packet.is_foreign = !box_is_own(&t->from);
 	t->packet.oifname = box_devices[way];
@@ -237,6 +240,13 @@ static void start(const struct shot *shot, const struct sent *sent, const struct
 static void add_count(uint32_t counter, void *data)
 {
 	((struct forecast *)data)->counts[counter]++;
+}
+
+/* What is for this machine alone does not get out (ip6_finish_output2()). */
+static bool leaves(const struct packet *packet)
+{
+	return packet->to.family != ADDR_V6 || packet->to.bytes[0] != 0xff ||
+	       (packet->to.bytes[1] & 0xf) > 1 || strcmp(packet->oifname, "lo") == 0;
 }
 
 static void add_frame(struct forecast *forecast, const struct traveller *t)
@@ -291,7 +301,8 @@ void forecast_make(const struct ir_ruleset *ruleset, const struct shot *shot,
 			forecast->error = packet_errno(&t.packet, &result);
 		}
 		if (result.verdict == EVAL_ACCEPT) {
-			add_frame(forecast, &t);
+			if (leaves(&t.packet))
+				add_frame(forecast, &t);
 			remember(flows, &t, arena);
 			return;
 		}

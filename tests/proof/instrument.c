@@ -22,14 +22,16 @@ static void *copy(struct arena *arena, const void *from, size_t n, size_t more, 
 
 void instrument(const struct ir_ruleset *ruleset, struct arena *arena, struct ir_ruleset *ret)
 {
+	size_t n_stmts = 0; /* rules may share them */
 	struct ir_stmt *stmt;
 
+	for (uint32_t i = 0; i < ruleset->n_rules; i++)
+		n_stmts += ruleset->rules[i].n_stmts + 1;
 	*ret = *ruleset;
 	ret->counters = copy(arena, ruleset->counters, ruleset->n_counters, ruleset->n_rules,
 			     sizeof(*ret->counters));
 	ret->rules = copy(arena, ruleset->rules, ruleset->n_rules, 0, sizeof(*ret->rules));
-	ret->stmts = stmt =
-		arena_alloc(arena, (ruleset->n_stmts + ruleset->n_rules) * sizeof(*ret->stmts));
+	ret->stmts = stmt = arena_alloc(arena, n_stmts * sizeof(*ret->stmts));
 	for (uint32_t i = 0; i < ruleset->n_rules; i++) {
 		const struct ir_rule *rule = &ruleset->rules[i];
 		const struct ir_stmt *from = &ruleset->stmts[rule->first_stmt];

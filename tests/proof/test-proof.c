@@ -17,9 +17,9 @@
 #include <sys/random.h>
 
 #include "aim.h"
-#include "differential/random_ruleset.h"
 #include "errnos.h"
 #include "plan/plan.h"
+#include "rules.h"
 #include "shrink.h"
 #include "stats.h"
 #include "world.h"
@@ -142,6 +142,16 @@ static json_t *world_of_seed(unsigned seed, const struct policy_set *set)
 	return world_of(set, config);
 }
 
+static bool load(struct run *run, unsigned seed, const struct ir_ruleset *ruleset,
+		 struct arena *arena)
+{
+	if (proof_load(&run->proof, ruleset, arena))
+		return true;
+	printf("# seed %u: the kernel does not take the ruleset\n", seed);
+	run->differs = true;
+	return false;
+}
+
 static bool round_shot(struct run *run, struct aim *aim, struct shot *ret_shot)
 {
 	struct verdict verdict;
@@ -182,9 +192,10 @@ static void round_of_policies(struct run *run, unsigned seed, unsigned n)
 	bool agrees = true;
 
 	random_policies_make(seed, 1 + seed % SERVICES_MAX, arena, &set);
-	world = world_of_seed(seed, &set);
 	plan_build(&set, arena, &ruleset);
-	agrees = proof_load(&run->proof, &ruleset, arena);
+	if (!load(run, seed, &ruleset, arena))
+		return;
+	world = world_of_seed(seed, &set);
 	aim_start(&aim, &run->proof.plain, &run->proof.flows, random_start(seed, STREAM_AIM));
 	for (i = 0; agrees && i < n; i++)
 		agrees = round_shot(run, &aim, &shots[i]);
@@ -203,16 +214,13 @@ static void round_of_policies(struct run *run, unsigned seed, unsigned n)
 static void round_of_rules(struct run *run, unsigned seed, unsigned n)
 {
 	struct arena *arena = arena_new();
-	uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
-	struct random_spec spec;
 	struct ir_ruleset ruleset;
 	struct shot shot;
 	struct aim aim;
 	bool agrees;
 
-	random_spec(&state, &spec);
-	random_ruleset(&spec, arena, &ruleset);
-	agrees = proof_load(&run->proof, &ruleset, arena);
+	rules_make(seed, arena, &ruleset);
+	agrees = load(run, seed, &ruleset, arena);
 	aim_start(&aim, &run->proof.plain, &run->proof.flows, random_start(seed, STREAM_AIM));
 	for (unsigned i = 0; agrees && i < n; i++) {
 		agrees = round_shot(run, &aim, &shot);

@@ -269,20 +269,20 @@ static void test_gotos(void **state)
 	check_walks(cases, ARRAY_SIZE(cases));
 }
 
-/* All hooks are called until one refuses. */
+/* All hooks are called until one refuses, the one made last first (tests/proof). */
 static void test_base_chains(void **state)
 {
 	static const struct chains_case cases[] = {
-		{ "output1: drop; output2: accept", EVAL_DROP, "output1.0", "output1.0" },
-		{ "output1: return; output2: drop", EVAL_DROP, "output1.0 output2.0", "output2.0" },
-		{ "output1: jump a, return; a: return; output2: jump a, drop", EVAL_DROP,
+		{ "output2: accept; output1: drop", EVAL_DROP, "output1.0", "output1.0" },
+		{ "output2: drop; output1: return", EVAL_DROP, "output1.0 output2.0", "output2.0" },
+		{ "output2: jump a, drop; a: return; output1: jump a, return", EVAL_DROP,
 		  "output1.0 a.0 output1.1 output2.0 a.0 output2.1", "output2.1" },
-		{ "output1: accept; output2: return", EVAL_ACCEPT, "output1.0 output2.0",
+		{ "output2: return; output1: accept", EVAL_ACCEPT, "output1.0 output2.0",
 		  "output1.0" },
-		{ "output1: no drop; output2: no drop; output3: reset; output4: drop", EVAL_RESET,
+		{ "output4: drop; output3: reset; output2: no drop; output1: no drop", EVAL_RESET,
 		  "output3.0", "output3.0" },
 	};
-	AUTO(walk) struct walk *walk = walk_new("output1: accept; output2: drop");
+	AUTO(walk) struct walk *walk = walk_new("output2: drop; output1: accept");
 	const struct eval_step *last = &walk->result.steps[walk->result.n_steps - 1];
 
 	(void)state;
