@@ -8,8 +8,9 @@
  *     test-proof [--seed N] [--packets N] [--policies | --rules] [--break MISTAKE]
  *     test-proof --replay FILE [--break MISTAKE]
  *
- * The same seed and number of packets repeat a run. A mismatch is made smaller and printed as JSON
- * that --replay takes.
+ * The same seed and number of packets repeat a run; so does UIDWALL_SEED, and UIDWALL_ROUNDS asks
+ * for so many rounds of 150 packets. A mismatch is made smaller and printed as JSON that --replay
+ * takes.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -306,6 +307,13 @@ static unsigned parse_number(const char *text)
 	return (unsigned)n;
 }
 
+static unsigned number_from_env(const char *name, unsigned otherwise)
+{
+	const char *value = getenv(name);
+
+	return value ? parse_number(value) : otherwise;
+}
+
 static enum mistake parse_mistake(const char *text)
 {
 	for (unsigned i = MISTAKE_NONE + 1; i < MISTAKE_COUNT; i++)
@@ -328,7 +336,11 @@ static void parse_options(int argc, char **argv, struct options *ret)
 	};
 	int c;
 
-	*ret = (struct options){ .packets = PACKETS };
+	*ret = (struct options){
+		.packets = ROUND * number_from_env("UIDWALL_ROUNDS", PACKETS / ROUND),
+		.seed = number_from_env("UIDWALL_SEED", 0),
+		.has_seed = getenv("UIDWALL_SEED"),
+	};
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (c) {
 		case 's':
