@@ -8,6 +8,7 @@
 #include "cli/diff_print.h"
 #include "cli/offline.h"
 #include "cli/undo.h"
+#include "cli/undo.h"
 #include "plan/plan.h"
 
 const char help_diff[] =
@@ -26,7 +27,7 @@ const char help_diff[] =
 	"exit status: 0 no difference, 1 differences, 3 the daemon cannot be reached\n"
 	"\n"
 	"  uidwall diff\n"
-	"  uidwall diff --against /root/policies.old --policies /etc/uidwall/policies\n";
+	"  uidwall diff --against policies.old --policies /etc/uidwall/policies\n";
 
 static void print_diags(struct cli *cli, const struct diags *diags)
 {
@@ -105,7 +106,10 @@ static enum cli_status compare_folders(struct cli *cli)
 		return fail(cli, "cannot compare: %s is not read", printable(cli, cli->policies));
 	writer_init(&w, SIZE_MAX / 2);
 	writer_begin(&w, '{');
-	diff_write(&before, &now, time(NULL), &w);
+	if (cli->json)
+		diff_write(&before, &now, time(NULL), &w);
+	else
+		diff_write_words(&before, &now, time(NULL), &w);
 	writer_end(&w, '}');
 	answer = w.failed ? NULL : json_loadb(w.bytes, w.n, 0, NULL);
 	writer_done(&w);

@@ -224,11 +224,11 @@ static void print_gone(struct cli *cli, const struct style *style, const json_t 
 	const json_t *users = json_object_get(json_object_get(service, "users"), "lost");
 	const char *successor = common_service(cli, users);
 
-	printf("%s%s%s is gone: ", style->bold, get_text(cli, service, "service"), style->plain);
+	printf("%s%s%s is gone", style->bold, get_text(cli, service, "service"), style->plain);
 	if (!json_array_size(users)) {
-		printf("it governed nobody\n");
+		printf(": it governed nobody\n");
 	} else if (successor) {
-		printf("%s governs %s from now on\n", successor, users_words(cli, users));
+		printf(": %s governs %s from now on\n", successor, users_words(cli, users));
 	} else {
 		putchar('\n');
 		print_users(cli, style, users, print_lost);
@@ -297,7 +297,7 @@ static const char *effect_words(struct cli *cli, const json_t *service)
 		{ "more", "may reach more" },
 		{ "less", "may reach less" },
 		{ "mixed", "may reach more and less" },
-		{ "none", "reaches what it did" },
+		{ "none", "reaches the same" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(effects); i++)

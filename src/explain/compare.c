@@ -52,7 +52,7 @@ struct sweep {
 	enum reach_plane plane;
 	struct layers layers;
 	size_t base;
-	struct arena *arena, *scratch;
+	struct arena *arena;
 	struct compare_answer *answer;
 	struct flat *flats;
 	size_t n_flats;
@@ -73,7 +73,7 @@ struct sweep {
 static void add_flat(struct sweep *sweep, const struct flat *flat)
 {
 	if (flat->mask && flat->ports.n)
-		*ARENA_APPEND(sweep->scratch, sweep->flats, sweep->n_flats) = *flat;
+		*ARENA_APPEND(sweep->arena, sweep->flats, sweep->n_flats) = *flat;
 }
 
 static void add_box(struct sweep *sweep, const struct reach_box *box, unsigned side)
@@ -97,9 +97,9 @@ static void add_box(struct sweep *sweep, const struct reach_box *box, unsigned s
 			continue;
 		flat.mask = mask & layers_of_class(layers, sweep->base, i);
 		mask &= ~flat.mask;
-		flat.ports = ranges_subtract(sweep->scratch, box->ports, refused);
+		flat.ports = ranges_subtract(sweep->arena, box->ports, refused);
 		add_flat(sweep, &flat);
-		flat.ports = ranges_intersect(sweep->scratch, box->ports, refused);
+		flat.ports = ranges_intersect(sweep->arena, box->ports, refused);
 		flat.is_refused = true;
 		add_flat(sweep, &flat);
 		flat.is_refused = false;
@@ -159,12 +159,12 @@ static void add_to_group(struct sweep *sweep, const struct group *key, uint32_t 
 		return;
 	for (size_t i = 0; i < sweep->n_groups; i++)
 		if (same_group(&sweep->groups[i], key)) {
-			ranges_append(sweep->scratch, &sweep->groups[i].ports, first, last);
+			ranges_append(sweep->arena, &sweep->groups[i].ports, first, last);
 			return;
 		}
-	group = ARENA_APPEND(sweep->scratch, sweep->groups, sweep->n_groups);
+	group = ARENA_APPEND(sweep->arena, sweep->groups, sweep->n_groups);
 	*group = *key;
-	ranges_append(sweep->scratch, &group->ports, first, last);
+	ranges_append(sweep->arena, &group->ports, first, last);
 }
 
 /* What a side has of a cell, by layers. */
@@ -369,7 +369,7 @@ static void join_groups(struct sweep *sweep, reach_address first, reach_address 
 	if (!n_old && !sweep->n_groups)
 		return;
 	for (size_t i = 0; i < sweep->n_groups; i++) {
-		struct open *next = ARENA_APPEND(sweep->scratch, sweep->open, sweep->n_open);
+		struct open *next = ARENA_APPEND(sweep->arena, sweep->open, sweep->n_open);
 
 		*next = (struct open){ .group = sweep->groups[i], .first = first };
 		for (size_t j = 0; j < n_old; j++)
@@ -409,14 +409,14 @@ static void make_room(struct sweep *sweep)
 
 	for (size_t i = 0; i < sweep->n_flats; i++)
 		n += sweep->flats[i].ports.n;
-	sweep->active = arena_alloc(sweep->scratch, sweep->n_flats * sizeof(*sweep->active));
-	sweep->items = arena_alloc(sweep->scratch, n * sizeof(*sweep->items));
-	sweep->port_cuts = arena_alloc(sweep->scratch, 2 * n * sizeof(*sweep->port_cuts));
+	sweep->active = arena_alloc(sweep->arena, sweep->n_flats * sizeof(*sweep->active));
+	sweep->items = arena_alloc(sweep->arena, n * sizeof(*sweep->items));
+	sweep->port_cuts = arena_alloc(sweep->arena, 2 * n * sizeof(*sweep->port_cuts));
 }
 
 static reach_address *find_cuts(struct sweep *sweep, size_t *ret_n)
 {
-	reach_address *cuts = arena_alloc(sweep->scratch, 2 * sweep->n_flats * sizeof(*cuts));
+	reach_address *cuts = arena_alloc(sweep->arena, 2 * sweep->n_flats * sizeof(*cuts));
 	size_t n = 0, kept = 0;
 
 	for (size_t i = 0; i < sweep->n_flats; i++) {
@@ -484,6 +484,16 @@ static const struct reach_box *next_box(const struct reach *reach, enum reach_pl
 	return *i < reach->n ? &reach->boxes[(*i)++] : NULL;
 }
 
+/* Whether guards can make a difference between two boxes that are the same. */
+static bool meets_guards(const struct compare_question *question, const struct reach_box *box)
+{
+	int protocol = reach_planes[box->plane].guards;
+
+	if (!box->is_guarded || question->same_guards)
+		return false;
+	return !question->guard_ports || ranges_meet(box->ports, question->guard_ports[protocol]);
+}
+
 /* Most changes are about one plane: the others have the same boxes in the same order. */
 static bool same_boxes(const struct compare_question *question, enum reach_plane plane)
 {
@@ -495,8 +505,7 @@ static bool same_boxes(const struct compare_question *question, enum reach_plane
 
 		if (!a || !b)
 			return !a && !b;
-		if (!same_box(a, b) || a->is_guarded != b->is_guarded ||
-		    (a->is_guarded && !question->same_guards))
+		if (!same_box(a, b) || a->is_guarded != b->is_guarded || meets_guards(question, a))
 			return false;
 	}
 }
@@ -506,11 +515,9 @@ void compare_reach(const struct compare_question *question, struct arena *arena,
 {
 	*ret_answer = (struct compare_answer){ NULL, 0 };
 	for (unsigned plane = 0; plane < REACH_PLANES; plane++) {
-		AUTO(arena) struct arena *scratch = arena_new();
 		struct sweep sweep = { .question = question,
 				       .plane = (enum reach_plane)plane,
 				       .arena = arena,
-				       .scratch = scratch,
 				       .answer = ret_answer };
 
 		if (same_boxes(question, sweep.plane))

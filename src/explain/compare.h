@@ -24,6 +24,10 @@ struct compare_question {
 	 * said elsewhere.
 	 */
 	bool is_shared[REACH_SOURCES];
+	/* By PROTOCOL_TCP and PROTOCOL_UDP: the ports whose guards are asked; NULL: all. For sides
+	 * that are the same but for these.
+	 */
+	const struct ranges *guard_ports;
 	bool same_guards; /* both sides' guards mean the same */
 	int64_t now;
 };

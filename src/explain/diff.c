@@ -12,6 +12,8 @@
 #include "explain/entry.h"
 #include "explain/same.h"
 
+enum { SCRATCH_MAX = 1024 * 1024 }; /* bytes */
+
 /* A side, indexed once. */
 struct side {
 	const struct policy_set *set;
@@ -31,9 +33,11 @@ struct shared_change {
 struct diff {
 	struct side from, to;
 	int64_t now;
+	bool exactly;
 	struct arena *arena;
 	bool same_guards;
-	struct entry *entries; /* by name */
+	struct ranges guard_ports[2]; /* where they differ, by PROTOCOL_TCP and PROTOCOL_UDP */
+	struct entry *entries;	      /* by name */
 	size_t n;
 	struct shared_change shared[REACH_SOURCES]; /* REACH_DNS and REACH_PROXY */
 	struct owner_change *others;		    /* of no service on either side */
@@ -162,8 +166,10 @@ static void compare_callers(struct diff *diff)
 	for (size_t i = 0; i < n; i++) {
 		struct entry *entry =
 			find_entry(diff, changes[i].service, changes[i].service_length);
+		struct ranges *ports = &diff->guard_ports[changes[i].protocol];
 		struct callers_change *list;
 
+		*ports = ranges_union(diff->arena, *ports, changes[i].ports);
 		if (!entry)
 			continue;
 		list = (struct callers_change *)(uintptr_t)entry->callers;
@@ -200,7 +206,7 @@ static void find_shared(const struct diff *diff, const struct side *side,
 		[REACH_DNS] = { .what = "dns" },
 		[REACH_PROXY] = { .what = "proxy" },
 	};
-	struct reach reach;
+	struct reach reach = { NULL, 0 };
 	size_t n = 0;
 
 	walk(diff, side, service, &reach);
@@ -246,18 +252,22 @@ static bool is_off(const struct service *service)
 	return service && service->state == POLICY_OFF;
 }
 
-static bool looks_same(const struct diff *diff, const struct entry *entry)
+enum likeness { DIFFERENT, SAME, SAME_BUT_GUARDS };
+
+static enum likeness find_likeness(const struct diff *diff, const struct entry *entry)
 {
 	struct same_side a = { diff->from.rules, &diff->from.shared };
 	struct same_side b = { diff->to.rules, &diff->to.shared };
 	uint32_t x = chain_of(&diff->from, entry->from), y = chain_of(&diff->to, entry->to);
 
 	if (!same_chain(&a, x, &b, y))
-		return false;
+		return DIFFERENT;
 	for (enum reach_source source = REACH_DNS; source <= REACH_PROXY; source++)
 		if (uses(entry->from, source) != uses(entry->to, source))
-			return false;
-	return x == IR_NONE || diff->same_guards || !same_has_guards(a.rules, x);
+			return DIFFERENT;
+	if (x == IR_NONE || diff->same_guards || !same_has_guards(a.rules, x))
+		return SAME;
+	return SAME_BUT_GUARDS;
 }
 
 static struct ranges uids_of(const struct side *side, const struct service *service)
@@ -271,11 +281,16 @@ static struct ranges uids_of(const struct side *side, const struct service *serv
 static void compare_entry(const struct diff *diff, struct entry *entry)
 {
 	struct compare_question *question = &entry->question;
+	enum likeness likeness = DIFFERENT;
 
 	if (!entry->to || is_off(entry->to))
 		return;
-	if (entry->from && looks_same(diff, entry))
+	if (entry->from)
+		likeness = find_likeness(diff, entry);
+	if (likeness == SAME)
 		return;
+	if (likeness == SAME_BUT_GUARDS)
+		question->guard_ports = diff->guard_ports;
 	question->now = diff->now;
 	question->same_guards = diff->same_guards;
 	question->from.guards = &diff->from.guards;
@@ -308,25 +323,35 @@ static void count(const struct entry *entry, struct counts *counts)
 	counts->effects[entry_effect(entry)]++;
 }
 
+/* What one service needs while it is looked at is soon forgotten, a few hundred of them at a time.
+ */
+static void renew_scratch(struct arena **scratch)
+{
+	if (arena_bytes(*scratch) < SCRATCH_MAX)
+		return;
+	arena_free(*scratch);
+	*scratch = arena_new();
+}
+
 static void put_services(struct diff *diff, struct writer *w, struct counts *counts)
 {
 	struct entry_sets sets = { diff->from.set, diff->to.set };
+	AUTO(arena) struct arena *scratch = arena_new();
 	struct arena *whole = diff->arena;
 
 	writer_key(w, "services");
 	writer_begin(w, '[');
 	for (size_t i = 0; i < diff->n; i++) {
-		AUTO(arena) struct arena *scratch = arena_new();
-
 		diff->arena = scratch;
 		compare_entry(diff, &diff->entries[i]);
 		diff->arena = whole;
 		if (entry_differs(&diff->entries[i])) {
 			count(&diff->entries[i], counts);
-			entry_write(&diff->entries[i], &sets, scratch, w);
+			entry_write(&diff->entries[i], &sets, diff->exactly, scratch, w);
 		} else {
 			counts->same++;
 		}
+		renew_scratch(&scratch);
 	}
 	writer_end(w, ']');
 }
@@ -350,7 +375,8 @@ static bool put_shared(const struct diff *diff, struct writer *w)
 		writer_begin(w, '{');
 		writer_put_text(w, "what", names[i]);
 		writer_put_int(w, "services", (int64_t)change->n_services);
-		entry_write_answer(&change->question, &change->answer, NULL, NULL, diff->arena, w);
+		entry_write_shared(&change->question, &change->answer, diff->exactly, diff->arena,
+				   w);
 		writer_end(w, '}');
 	}
 	writer_end(w, ']');
@@ -386,11 +412,11 @@ static void put_summary(const struct counts *counts, struct writer *w)
 	writer_end(w, '}');
 }
 
-bool diff_write(const struct diff_side *from, const struct diff_side *to, int64_t now,
-		struct writer *w)
+static bool write_diff(const struct diff_side *from, const struct diff_side *to, int64_t now,
+		       bool exactly, struct writer *w)
 {
 	AUTO(arena) struct arena *arena = arena_new();
-	struct diff diff = { .arena = arena, .now = now };
+	struct diff diff = { .arena = arena, .now = now, .exactly = exactly };
 	struct counts counts = { 0 };
 	bool differs;
 
@@ -408,4 +434,16 @@ bool diff_write(const struct diff_side *from, const struct diff_side *to, int64_
 	differs = differs || counts.new || counts.gone || counts.changed || diff.n_others;
 	writer_put_bool(w, "differs", differs);
 	return differs;
+}
+
+bool diff_write(const struct diff_side *from, const struct diff_side *to, int64_t now,
+		struct writer *w)
+{
+	return write_diff(from, to, now, true, w);
+}
+
+bool diff_write_words(const struct diff_side *from, const struct diff_side *to, int64_t now,
+		      struct writer *w)
+{
+	return write_diff(from, to, now, false, w);
 }

@@ -21,4 +21,8 @@ struct diff_side {
 bool diff_write(const struct diff_side *from, const struct diff_side *to, int64_t now,
 		struct writer *w);
 
+/* The same without what is for programs: "gains", "losses" and "callers". */
+bool diff_write_words(const struct diff_side *from, const struct diff_side *to, int64_t now,
+		      struct writer *w);
+
 #endif

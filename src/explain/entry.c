@@ -87,7 +87,9 @@ static const char *quote(const struct quotes *quotes, const struct place *place,
 	    place->line > quotes->n)
 		return NULL;
 	text = quotes->lines[place->line - 1];
-	if (place->column && strnlen(text, place->column) == place->column &&
+	end = place->line < quotes->n ? quotes->lines[place->line] :
+					quotes->policy->text + quotes->policy->text_length;
+	if (place->column && place->column <= (size_t)(end - text) &&
 	    text[place->column - 1] == '{')
 		text += place->column - 1;
 	text += strspn(text, " \t");
@@ -175,7 +177,6 @@ static void put_piece(const struct compare_piece *piece, const struct quotes *qu
 		      struct arena *arena, struct writer *w)
 {
 	const struct reach_plane_desc *desc = &reach_planes[piece->plane];
-	char comment[IR_COMMENT_MAX];
 
 	writer_begin(w, '{');
 	writer_put_text(w, "kind", source_names[piece->lines[0]->source]);
@@ -185,8 +186,11 @@ static void put_piece(const struct compare_piece *piece, const struct quotes *qu
 	put_numbers(strcmp(desc->protocol, "icmp") == 0 ? "types" : "ports", piece->ports, w);
 	put_terms(piece, w);
 	if (piece->guard) {
-		ir_format_origin(piece->guard, comment);
-		writer_put_text(w, "from", comment);
+		writer_key(w, "guard");
+		writer_begin(w, '{');
+		writer_put_text(w, "file", piece->guard->place.file);
+		writer_put_int(w, "line", piece->guard->place.line);
+		writer_end(w, '}');
 	}
 	writer_key(w, "lines");
 	writer_begin(w, '[');
@@ -214,39 +218,45 @@ static void put_pieces(const char *key, const struct compare_answer *answer, boo
  */
 
 static void put_change(char sign, const char *text, const struct ir_origin *origin,
-		       const struct quotes *quotes, struct arena *arena, struct writer *w)
+		       struct writer *w)
 {
 	writer_begin(w, '{');
 	writer_key(w, "sign");
 	writer_text_n(w, &sign, 1);
 	writer_put_text(w, "text", text);
-	put_line(quotes, origin, arena, w);
+	writer_put_text(w, "file", origin->place.file);
+	writer_put_int(w, "line", origin->place.line);
 	writer_end(w, '}');
 }
 
 static void put_words(const struct compare_question *question, const struct compare_answer *answer,
-		      const struct quotes *before, const struct quotes *now, struct arena *arena,
-		      struct writer *w)
+		      struct arena *arena, struct writer *w)
 {
 	struct words words;
 
 	words_of_change(question, answer, arena, &words);
 	for (size_t i = 0; i < words.n; i++)
-		put_change(words.list[i].sign, words.list[i].text, words.list[i].origin,
-			   words.list[i].sign == '-' ? before : now, arena, w);
+		put_change(words.list[i].sign, words.list[i].text, words.list[i].origin, w);
 }
 
-void entry_write_answer(const struct compare_question *question,
-			const struct compare_answer *answer, const struct policy *from,
+static void put_exactly(const struct compare_answer *answer, const struct policy *from,
 			const struct policy *to, struct arena *arena, struct writer *w)
 {
 	struct quotes before = quotes_find(from, arena), now = quotes_find(to, arena);
 
 	put_pieces("gains", answer, true, &now, arena, w);
 	put_pieces("losses", answer, false, &before, arena, w);
+}
+
+void entry_write_shared(const struct compare_question *question,
+			const struct compare_answer *answer, bool exactly, struct arena *arena,
+			struct writer *w)
+{
+	if (exactly)
+		put_exactly(answer, NULL, NULL, arena, w);
 	writer_key(w, "changes");
 	writer_begin(w, '[');
-	put_words(question, answer, &before, &now, arena, w);
+	put_words(question, answer, arena, w);
 	writer_end(w, ']');
 }
 
@@ -375,7 +385,6 @@ static const char *protocol_name(uint8_t protocol)
 }
 
 static void put_callers_words(const struct entry *entry, const struct callers_change *change,
-			      const struct quotes *before, const struct quotes *now,
 			      struct arena *arena, struct writer *w)
 {
 	const char *text =
@@ -384,8 +393,7 @@ static void put_callers_words(const struct entry *entry, const struct callers_ch
 			     callers_words(entry, change->before, arena),
 			     callers_words(entry, change->now, arena));
 
-	put_change('~', text, change->to_line ? change->to_line : change->from_line,
-		   change->to_line ? now : before, arena, w);
+	put_change('~', text, change->to_line ? change->to_line : change->from_line, w);
 }
 
 static void put_callers(const struct entry *entry, struct writer *w)
@@ -475,12 +483,15 @@ static const char *state_name(const struct service *service)
 	return service ? policy_state_name((enum policy_state)service->state) : NULL;
 }
 
-void entry_write(const struct entry *entry, const struct entry_sets *sets, struct arena *arena,
-		 struct writer *w)
+static const struct policy *policy_of(const struct service *service)
+{
+	return service ? service->policy : NULL;
+}
+
+void entry_write(const struct entry *entry, const struct entry_sets *sets, bool exactly,
+		 struct arena *arena, struct writer *w)
 {
 	const struct service *service = entry->to ? entry->to : entry->from;
-	struct quotes before = quotes_find(entry->from ? entry->from->policy : NULL, arena);
-	struct quotes now = quotes_find(entry->to ? entry->to->policy : NULL, arena);
 
 	writer_begin(w, '{');
 	writer_put_text(w, "service", service->policy->service);
@@ -491,14 +502,15 @@ void entry_write(const struct entry *entry, const struct entry_sets *sets, struc
 	put_before_now("mode", mode_name(entry->from), mode_name(entry->to), w);
 	writer_put_text(w, "problem", entry->to ? entry->to->problem : NULL);
 	put_users(entry, sets, w);
-	put_pieces("gains", &entry->answer, true, &now, arena, w);
-	put_pieces("losses", &entry->answer, false, &before, arena, w);
-	put_callers(entry, w);
+	if (exactly) {
+		put_exactly(&entry->answer, policy_of(entry->from), policy_of(entry->to), arena, w);
+		put_callers(entry, w);
+	}
 	writer_key(w, "changes");
 	writer_begin(w, '[');
-	put_words(&entry->question, &entry->answer, &before, &now, arena, w);
+	put_words(&entry->question, &entry->answer, arena, w);
 	for (size_t i = 0; i < entry->n_callers; i++)
-		put_callers_words(entry, &entry->callers[i], &before, &now, arena, w);
+		put_callers_words(entry, &entry->callers[i], arena, w);
 	writer_end(w, ']');
 	writer_end(w, '}');
 }

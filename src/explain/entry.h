@@ -33,15 +33,14 @@ bool entry_changes_mode(const struct entry *entry);
 bool entry_differs(const struct entry *entry);
 enum entry_effect entry_effect(const struct entry *entry);
 
-void entry_write(const struct entry *entry, const struct entry_sets *sets, struct arena *arena,
-		 struct writer *w);
+/* exactly: with "gains", "losses" and "callers" besides the words. */
+void entry_write(const struct entry *entry, const struct entry_sets *sets, bool exactly,
+		 struct arena *arena, struct writer *w);
 
-/* "gains", "losses" and "changes" of an answer; text of lines from these policies, which may be
- * NULL.
- */
-void entry_write_answer(const struct compare_question *question,
-			const struct compare_answer *answer, const struct policy *from,
-			const struct policy *to, struct arena *arena, struct writer *w);
+/* "changes", and exactly "gains" and "losses", of what is no service's own. */
+void entry_write_shared(const struct compare_question *question,
+			const struct compare_answer *answer, bool exactly, struct arena *arena,
+			struct writer *w);
 
 /* What governs a uid in words: "service", "nobody" or "refused". */
 const char *entry_owner_name(uint32_t owner);

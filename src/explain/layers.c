@@ -76,27 +76,33 @@ static struct ranges guarded_ports(const struct reach *reach, enum reach_plane p
 	return ports;
 }
 
+/* Appending to one must not write into the other. */
+static struct ranges copy_ranges(struct ranges ranges, struct arena *arena)
+{
+	return ranges_union(arena, ranges, (struct ranges){ NULL, 0 });
+}
+
 /* Those that the guard does not name become, or are, a class that is refused the ports. */
 static void split_classes(struct layers *layers, const struct guard *guard, unsigned side,
 			  struct arena *arena)
 {
 	for (size_t i = 0, n = layers->n_classes; i < n; i++) {
 		struct layer_class *class = &layers->classes[i], *refused = class;
-		struct ranges passed = ranges_intersect(arena, class->uids, guard->callers);
+		struct ranges rest = ranges_subtract(arena, class->uids, guard->callers);
 
-		if (passed.n) {
-			struct layer_class rest = *class;
+		if (!rest.n)
+			continue;
+		if (ranges_meet(class->uids, guard->callers)) {
+			struct layer_class half = { rest,
+						    { copy_ranges(class->refused[0], arena),
+						      copy_ranges(class->refused[1], arena) } };
 
-			rest.uids = ranges_subtract(arena, class->uids, guard->callers);
-			if (!rest.uids.n)
-				continue;
-			class->uids = passed;
+			class->uids = ranges_intersect(arena, class->uids, guard->callers);
 			refused = ARENA_APPEND(arena, layers->classes, layers->n_classes);
-			*refused = rest;
+			*refused = half;
 		}
-		refused->refused[side] =
-			ranges_union(arena, refused->refused[side],
-				     ranges_one(arena, guard->ports.first, guard->ports.last));
+		ranges_append(arena, &refused->refused[side], guard->ports.first,
+			      guard->ports.last);
 	}
 }
 
@@ -116,7 +122,7 @@ static size_t first_guard(const struct guards *guards, int protocol, uint32_t po
 }
 
 static void meet_guards(struct layers *layers, const struct compare_side *from, unsigned side,
-			enum reach_plane plane, struct arena *arena)
+			const struct ranges *only, enum reach_plane plane, struct arena *arena)
 {
 	const struct guards *guards = from->guards;
 	int protocol = reach_planes[plane].guards;
@@ -126,6 +132,8 @@ static void meet_guards(struct layers *layers, const struct compare_side *from, 
 	if (protocol < 0 || !guards->n[protocol])
 		return;
 	ports = guarded_ports(&from->reach, plane, arena);
+	if (only)
+		ports = ranges_intersect(arena, ports, only[protocol]);
 	for (size_t i = 0; i < ports.n; i++) {
 		size_t j = first_guard(guards, protocol, ports.list[i].first);
 
@@ -150,8 +158,8 @@ void layers_find(const struct compare_question *question, enum reach_plane plane
 	collect(&question->to.reach, plane, arena, &layers);
 	sort_ends(&layers, arena);
 	if (question->uids.n) {
-		meet_guards(&layers, &question->from, 0, plane, arena);
-		meet_guards(&layers, &question->to, 1, plane, arena);
+		meet_guards(&layers, &question->from, 0, question->guard_ports, plane, arena);
+		meet_guards(&layers, &question->to, 1, question->guard_ports, plane, arena);
 	}
 	if (layers.n_interfaces > 1)
 		qsort(layers.interfaces, layers.n_interfaces, sizeof(*layers.interfaces),
