@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <time.h>
 
@@ -137,11 +138,73 @@ static bool has_changed(const struct nl_result *kernel)
 	return kernel->replaced_whole || kernel->chains_changed || kernel->elements_changed;
 }
 
+static bool has_datagrams(const struct live_judgement *judgement)
+{
+	for (size_t i = 0; i < judgement->n_refused; i++)
+		if (judgement->refused[i].socket.l4proto != IPPROTO_TCP)
+			return true;
+	return false;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const struct live_refused *x = a, *y = b;
+
+	if (x->socket.diag_protocol != y->socket.diag_protocol)
+		return x->socket.diag_protocol < y->socket.diag_protocol ? -1 : 1;
+	return memcmp(&x->socket.id, &y->socket.id, sizeof(x->socket.id));
+}
+
+/* A UDP socket that was refused before, too, never had a connection to lose: closing it would only
+ * take its address from it, and turn EPERM into EDESTADDRREQ.
+ */
+static void spare_datagrams(struct live_judgement *judgement, struct live_judgement *before)
+{
+	size_t kept = 0;
+
+	if (!before->n_refused)
+		return;
+	qsort(before->refused, before->n_refused, sizeof(*before->refused), compare_ids);
+	for (size_t i = 0; i < judgement->n_refused; i++) {
+		const struct live_refused *refused = &judgement->refused[i];
+
+		if (refused->socket.l4proto == IPPROTO_TCP ||
+		    !bsearch(refused, before->refused, before->n_refused, sizeof(*before->refused),
+			     compare_ids))
+			judgement->refused[kept++] = *refused;
+	}
+	judgement->n_refused = kept;
+}
+
+int change_judge(const struct wall *wall, const struct generation *before,
+		 const struct policy_set *set, const struct ir_ruleset *rules, struct arena *arena,
+		 struct live_judgement *ret_judgement, struct diags *diags)
+{
+	struct live_judgement refused_before = { 0 };
+	AUTO(diags) struct diags unheard;
+	int r = live_judge(wall->live, set, rules, arena, ret_judgement, diags);
+
+	if (r < 0 || !before || !has_datagrams(ret_judgement))
+		return r;
+	diags_init(&unheard);
+	if (live_judge(wall->live, &before->set, &before->rules.set, arena, &refused_before,
+		       &unheard) == 0)
+		spare_datagrams(ret_judgement, &refused_before);
+	return 0;
+}
+
+/* What the kernel enforces now, or NULL. */
+static const struct generation *standing(const struct wall *wall)
+{
+	return wall->is_standing ? wall->current : NULL;
+}
+
 /* Connections that the rules would refuse now. Not where nothing changed: they would have been
  * closed by the change before.
  */
-static void close_refused(struct wall *wall, const struct policy_set *set,
-			  const struct ir_ruleset *rules, struct writer *explain)
+static void close_refused(struct wall *wall, const struct generation *before,
+			  const struct policy_set *set, const struct ir_ruleset *rules,
+			  struct writer *explain)
 {
 	struct wall_result *result = wall->last;
 	AUTO(arena) struct arena *arena = NULL;
@@ -151,7 +214,7 @@ static void close_refused(struct wall *wall, const struct policy_set *set,
 		return;
 	progress(wall, "judging open connections");
 	arena = arena_new();
-	if (live_judge(wall->live, set, rules, arena, &judgement, &result->diags) < 0)
+	if (change_judge(wall, before, set, rules, arena, &judgement, &result->diags) < 0)
 		return;
 	result->n_closed = live_destroy(wall->live, &judgement, &result->diags);
 	if (explain)
@@ -205,12 +268,13 @@ int change_read(const struct wall *wall, enum generation_source source, const st
 
 int change_generation(struct wall *wall, struct generation **next, struct writer *explain)
 {
+	const struct generation *before = standing(wall);
 	struct wall_result *result = wall->last;
 	int r = put_rules(wall, &wall->switches, &(*next)->rules);
 
 	if (r < 0)
 		return r;
-	close_refused(wall, &(*next)->set, &(*next)->rules.set, explain);
+	close_refused(wall, before, &(*next)->set, &(*next)->rules.set, explain);
 	if (explain)
 		explain_diff(wall, *next, explain);
 	generation_free(wall->current);
@@ -225,6 +289,7 @@ int change_generation(struct wall *wall, struct generation **next, struct writer
 
 int change_rules(struct wall *wall, const struct switches *switches, struct writer *explain)
 {
+	const struct generation *before = standing(wall);
 	AUTO(rules) struct rules rules = { 0 };
 	int r;
 
@@ -232,7 +297,7 @@ int change_rules(struct wall *wall, const struct switches *switches, struct writ
 	r = put_rules(wall, switches, &rules);
 	if (r < 0)
 		return r;
-	close_refused(wall, &wall->current->set, &rules.set, explain);
+	close_refused(wall, before, &wall->current->set, &rules.set, explain);
 	rules_done(&wall->current->rules);
 	wall->current->rules = rules;
 	rules = (struct rules){ 0 };

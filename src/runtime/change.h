@@ -20,6 +20,13 @@ char *change_error_text(const struct diags *diags, int r);
 int change_read(const struct wall *wall, enum generation_source source, const struct memory *memory,
 		struct generation **ret_next);
 
+/* The open connections that these rules would refuse, as far as a change to them closes anything.
+ * before: what the kernel enforces now; NULL where nothing is, or it is not known.
+ */
+int change_judge(const struct wall *wall, const struct generation *before,
+		 const struct policy_set *set, const struct ir_ruleset *rules, struct arena *arena,
+		 struct live_judgement *ret_judgement, struct diags *diags);
+
 /* Puts them in force and takes them. */
 int change_generation(struct wall *wall, struct generation **next, struct writer *explain);
 

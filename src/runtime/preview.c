@@ -20,8 +20,8 @@ static void put_sockets(const struct wall *wall, const struct generation *next, 
 
 	if (!wall->live || wall->switches.all_off)
 		return;
-	if (live_judge(wall->live, &next->set, &next->rules.set, next->arena, &judgement, diags) ==
-	    0)
+	if (change_judge(wall, wall->is_standing ? wall->current : NULL, &next->set,
+			 &next->rules.set, next->arena, &judgement, diags) == 0)
 		live_write(wall->live, &judgement, w);
 }
 

@@ -34,11 +34,8 @@ int wall_open(const struct wall_options *options, struct wall **ret_wall)
 	wall->options = *options;
 	wall->started = time(NULL);
 	r = nl_table_open(&wall->table, &diags);
-	if (r == 0 && live_open(&wall->live, &diags) < 0)
-		diag_add(
-			&diags, DIAG_WARNING, (struct place){ 0 },
-			"open connections cannot be asked for: those that new rules refuse are not "
-			"closed, though none of their packets pass");
+	if (r == 0)
+		live_open(&wall->live, &diags); /* or goes without, with a warning */
 	log_diags(&diags);
 	if (r < 0)
 		return r;

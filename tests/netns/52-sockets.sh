@@ -222,12 +222,13 @@ tunnel_route add
 ip rule add uidrange 2001-2001 lookup main suppress_prefixlength 0 priority 100
 ip rule add uidrange 2001-2001 lookup 9 priority 101
 
-# erp N: one line, and N to have something to apply
+# erp N [MODE]: one line, and N to have something to apply
 erp() {
 	policy erp <<-E
 		{
 		  "comment": "$1",
 		  "user": "erp",
+		  "mode": "${2:-enforce}",
 		  "connect": [
 		    { "to": "198.51.100.9", "port": 7, "interface": "tun9" },
 		    { "to": "192.0.2.2", "port": 9, "protocol": "udp", "interface": "lo" },
@@ -238,7 +239,7 @@ erp() {
 	E
 }
 stop erp
-erp 6001
+erp 6001 monitor # only what was not refused before is closed, of what is no TCP
 check "a policy with interfaces is applied" reload
 hold ways erp tunnel=tcp:198.51.100.9:7 own=udp:192.0.2.2:9 own-bound=udp@eth0:192.0.2.2:9 \
 	loopback=udp:127.0.0.1:9 'loopback6=udp:[::1]:9' uplink=udp@eth0:127.0.0.1:9 \
