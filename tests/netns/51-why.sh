@@ -186,6 +186,24 @@ check "others' lines are not shown" test "$(grep -cE 'gitea|blog' "$T/why.json")
 ask phpmyadmin phpmyadmin tcp 127.0.0.1:3000
 is "... but the verdict is" "$status $(grep -cE 'gitea|blog|caddy' "$T/why.json")" = "1 0"
 
+# --- names
+ask root blog https://a.example
+is "a name is resolved" "$status $(jq -r '.answers[].address' "$T/why.json" | grep -c '^198\.51\.100\.80$')" = "1 1"
+is "... and the other way named" "$(jq -r '.proxy | [.reachable, .named_by] | @csv' "$T/why.json")" = 'true,'
+ask root phpmyadmin https://a.example.org
+is "hosts name it" "$(jq -r .proxy.named_by.text "$T/why.json")" = '"*.example.org"'
+printf '%s relay.example\n' 192.0.2.25 2001:db8:25::25 203.0.113.7 >>/etc/hosts
+ask root mailer relay.example submission
+is "every address is judged" "$status $(jq -r '[.answers[].verdict] | sort | join(" ")' "$T/why.json")" \
+	= "1 allowed allowed refused"
+is "... and the change is for the one refused" "$(jq '[.changes[] | .text] | length' "$T/why.json")" -eq 1
+in_sink nft add rule inet sink count udp dport 53 drop
+start_us=$(now_us)
+ask root blog b.example 443
+ms=$((($(now_us) - start_us) / 1000))
+is "a silent name server is not waited for" "$status $(grep -c 'within 5 s' "$T/why.err")" = "2 1"
+is "... longer than that" "$ms" -lt 9000
+
 # --- the wall off, no daemon
 uidwall off >/dev/null
 ask root gitea tcp 203.0.113.8:443

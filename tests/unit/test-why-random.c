@@ -13,6 +13,7 @@
 #include "explain/edit.h"
 #include "explain/remedy.h"
 #include "lib/random_policies.h"
+#include "lib/scene.h"
 #include "plan/plan.h"
 #include "policy/parse.h"
 
@@ -365,6 +366,90 @@ static void check_question(const struct why_world *world, const struct asked *as
 		check_enforce(world->set, asked, &remedy.enforce);
 }
 
+/* --- corners that chance seldom finds -----------------------------------------------------------
+ */
+
+static void check_corner(const char *const policies[], const char *from, const char *to,
+			 const char *target, size_t n_changes)
+{
+	AUTO(scene) struct scene *scene = scene_new();
+	struct ir_ruleset rules;
+	struct why_world world = {
+		.set = &scene->set, .rules = &rules, .is_standing = true, .now = 1800000000
+	};
+	struct asked asked = { .has_call = true };
+	struct sender sender, server;
+	struct remedy remedy;
+	const char *error;
+	unsigned n_turned = 0;
+
+	for (size_t i = 0; policies[i]; i++)
+		scene_write(scene, arena_printf(scene->arena, "s%zu.json", i), policies[i]);
+	scene_begin(scene);
+	plan_build(&scene->set, scene->arena, &rules);
+	assert_int_equal(target_parse(target, scene->arena, &asked.target, &error), 0);
+	sender_of_uid(&world, (uint32_t)atoi(from), NULL, &sender);
+	probe_call(&world, &sender, &asked.target, &asked.call);
+	if (to) {
+		asked.server = policy_set_find(&scene->set, to);
+		asked.has_answer = sender_of_service(&world, asked.server, &server);
+		probe_answer(&world, &server, &asked.target, &asked.answer);
+	}
+	check_question(&world, &asked, &n_turned);
+	assert_int_equal(n_turned, 1);
+	remedy_find(&world, &asked, scene->arena, &remedy);
+	assert_int_equal(remedy.turn.n, n_changes);
+}
+
+static void test_corners(void **state)
+{
+	(void)state;
+	/* Its own "from" is why its chain asks the guards of others; that goes with the port. */
+	check_corner(
+		(const char *const[]){
+			"{ \"user\": 64000, \"listen\": [ { \"port\": [3128, 99], \"from\": [1] } "
+			"], "
+			"\"connect\": [ { \"to\": \"192.0.2.7\", \"port\": 99 } ] }",
+			"{ \"user\": 64001, \"listen\": [ { \"port\": 3128, \"from\": [2] } ] }",
+			NULL },
+		"64000", NULL, "tcp 127.0.0.1:3128", 2);
+	/* The guards of others do the rest. */
+	check_corner(
+		(const char *const[]){
+			"{ \"user\": 64000, \"listen\": [ { \"port\": 99, \"from\": [1] } ], "
+			"\"connect\": [ { \"to\": \"127.0.0.1\", \"port\": 99 } ] }",
+			"{ \"user\": 64001, \"listen\": [ { \"port\": 99, \"from\": [2] } ] }",
+			NULL },
+		"64000", NULL, "tcp 127.0.0.1:99", 1);
+	/* Named twice, and by two of which one is enough. */
+	check_corner(
+		(const char *const[]){
+			"{ \"user\": 64000, \"listen\": [ { \"port\": 99, \"from\": "
+			"[7, 8, 7] } ] }",
+			"{ \"user\": 64001, \"listen\": [ { \"port\": 99, \"from\": [7] } ] }",
+			NULL },
+		"7", "s0", "tcp [::1]:99", 2);
+	/* Neither is named in, nor may say anything. */
+	check_corner(
+		(const char *const[]){
+			"{ \"user\": 64000, \"listen\": [ { \"port\": 99, \"from\": [] } ] }",
+			"{ \"user\": 64001, \"proxy\": false, \"listen\": [ { \"port\": 99, "
+			"\"from\": [5] } ] }",
+			"{ \"user\": 64002, \"connect\": [] }", NULL },
+		"64002", "s0", "tcp 127.0.0.1:99", 3);
+	/* It only monitors, and somebody else does not: without its port it is kept out. */
+	check_corner(
+		(const char *const[]){
+			"{ \"users\": [64000, 64001], \"mode\": \"monitor\", \"listen\": "
+			"[ { \"port\": 99 } ] }",
+			"{ \"user\": 64002, \"listen\": [ { \"port\": 99, \"from\": [5] } ] }",
+			NULL },
+		"64001", "s0", "tcp 127.0.0.1:99", 1);
+	/* Nobody declared it. */
+	check_corner((const char *const[]){ "{ \"user\": 64000, \"listen\": [] }", NULL }, "5",
+		     "s0", "udp [::1]:1", 1);
+}
+
 static int print_seed(void **state)
 {
 	(void)state;
@@ -408,6 +493,7 @@ static void test_remedies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_corners),
 		cmocka_unit_test_teardown(test_remedies, print_seed),
 	};
 
