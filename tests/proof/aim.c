@@ -12,7 +12,7 @@
 
 #include <linux/netfilter.h>
 
-enum { A_STRANGER = 4242 };
+enum { A_STRANGER = 4242, DEPTH_MAX = 3 };
 
 static uint32_t number(const uint8_t *bytes, unsigned n)
 {
@@ -213,15 +213,32 @@ static void wish_element(struct aim *aim, const struct ir_stmt *s, struct wish *
 			near_port(&aim->random, number(e->key + 16, 2), number(e->key + 16, 2));
 }
 
+static const struct ir_rule *random_rule(struct aim *aim, uint32_t chain)
+{
+	const struct ir_chain *c = &aim->ruleset->chains[chain];
+
+	return c->n_rules ?
+		       &aim->ruleset
+				->rules[c->first_rule + random_below(&aim->random, c->n_rules)] :
+		       NULL;
+}
+
+/* The rule, and mostly one of the chain to which it leads. */
 static void wish_rule(struct aim *aim, const struct ir_rule *rule, struct wish *wish)
 {
-	for (uint32_t i = 0; i < rule->n_stmts; i++) {
-		const struct ir_stmt *s = &aim->ruleset->stmts[rule->first_stmt + i];
+	for (unsigned depth = 0; rule && depth < DEPTH_MAX; depth++) {
+		const struct ir_stmt *s = &aim->ruleset->stmts[rule->first_stmt];
+		const struct ir_stmt *last = s + rule->n_stmts - 1;
 
-		if (s->kind == IR_STMT_MATCH)
-			wish_match(aim, s, wish);
-		else if (s->kind == IR_STMT_LOOKUP || s->kind == IR_STMT_VMAP)
-			wish_element(aim, s, wish);
+		for (; s <= last; s++)
+			if (s->kind == IR_STMT_MATCH)
+				wish_match(aim, s, wish);
+			else if (s->kind == IR_STMT_LOOKUP || s->kind == IR_STMT_VMAP)
+				wish_element(aim, s, wish);
+		if (last->kind != IR_STMT_VERDICT || last->index == IR_NONE ||
+		    random_chance(&aim->random, 4))
+			return;
+		rule = random_rule(aim, last->index);
 	}
 }
 
@@ -306,7 +323,8 @@ static void wish_flow(struct aim *aim, struct shot *shot)
 {
 	const struct flow *flow =
 		&aim->flows->list[random_below(&aim->random, (uint32_t)aim->flows->n)];
-	bool back = !random_chance(&aim->random, 3) && !box_is_for_many(&flow->to);
+	bool back = !random_chance(&aim->random, 3) && !box_is_for_many(&flow->to) &&
+		    !box_is_link_local(&flow->to);
 
 	*shot = (struct shot){
 		.kind = SHOT_UDP,
@@ -365,17 +383,13 @@ void aim_shot(struct aim *aim, struct shot *ret_shot)
 	chain = chain_of(r, wish.uid);
 	if (chain == IR_NONE || random_chance(random, 3))
 		chain = random_below(random, (uint32_t)r->n_chains);
-	if (r->chains[chain].n_rules)
-		wish_rule(aim,
-			  &r->rules[r->chains[chain].first_rule +
-				    random_below(random, r->chains[chain].n_rules)],
-			  &wish);
+	wish_rule(aim, random_rule(aim, chain), &wish);
 	if (random_chance(random, 3))
 		wish_disturb(aim, &wish);
 	wish.uid = valid_uid(wish.uid);
 	wish_to_shot(aim, &wish, ret_shot);
 	if (wish.reply && shot_protocol(ret_shot) == IPPROTO_UDP &&
 	    ret_shot->via.family == ADDR_NONE && ret_shot->kind != SHOT_COPY &&
-	    !box_is_for_many(&ret_shot->to))
+	    !box_is_for_many(&ret_shot->to) && !box_is_link_local(&ret_shot->to))
 		speak_first(aim, ret_shot);
 }

@@ -76,10 +76,20 @@ static bool is_v4(const struct traveller *t)
 	return t->packet.to.family == ADDR_V4;
 }
 
-/* Nobody answers what goes to many. A copy is on its way to one neighbour, wherever it goes. */
+static bool is_by_lo(const struct traveller *t)
+{
+	return strcmp(t->packet.oifname, "lo") == 0;
+}
+
+/* Nobody answers what goes to many. A copy is on its way to one neighbour, wherever it goes; the
+ * last address of loopback is a broadcast on loopback only.
+ */
 static bool goes_to_many(const struct traveller *t)
 {
-	return box_is_for_many(&t->packet.to) && !(t->kind == SHOT_COPY && is_v4(t));
+	if (is_v4(t) &&
+	    (t->kind == SHOT_COPY || (prefix_is_loopback(&t->packet.to) && !is_by_lo(t))))
+		return false;
+	return box_is_for_many(&t->packet.to);
 }
 
 /* nf_reject_ipv4.c, nf_reject_ipv6.c: no reset for a reset, for a fragment, or to many. */
@@ -141,6 +151,9 @@ static bool gets_error(const struct traveller *t)
 
 	if (goes_to_many(t) || t->damage == DAMAGE_FRAGMENT)
 		return false;
+	/* it would come from where the copy went: from many */
+	if (is_by_lo(t) && box_is_for_many(&t->packet.to))
+		return false;
 	if (!is_v4(t) && t->damage == DAMAGE_NOTHING)
 		return false;
 	if (is_v4(t) && t->bound == BOX_LO && !box_is_own(&t->packet.to))
@@ -175,13 +188,13 @@ static void make_reset(struct traveller *t)
 static void make_error(struct traveller *t)
 {
 	struct prefix from = t->from;
-	bool v4 = is_v4(t);
+	bool v4 = is_v4(t), by_lo = is_by_lo(t);
 
 	t->packet.l4proto = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 	t->packet.icmp_type = v4 ? ICMP_DEST_UNREACH : ICMP6_DST_UNREACH;
 	t->packet.tcp_flags = 0;
 	t->packet.sport = t->packet.dport = 0;
-	t->from = box_is_own(&t->packet.to) ? t->packet.to : *box_own(1);
+	t->from = by_lo && box_is_own(&t->packet.to) ? t->packet.to : *box_own(1);
 	t->packet.to = from;
 }
 

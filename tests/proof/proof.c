@@ -23,7 +23,10 @@ void proof_open(struct proof *proof)
 
 	*proof = (struct proof){ 0 };
 	diags_init(&diags);
-	if (nl_table_open(&proof->table, &diags) < 0)
+	/* another proof may have left a table: the kernel adds no base chain to one that it is just
+	 * giving to a new owner (nft_table_pending_update())
+	 */
+	if (nl_table_open(&proof->table, &diags) < 0 || nl_table_remove(proof->table, &diags) < 0)
 		abort();
 	proof->watch = watch_new();
 }
