@@ -201,7 +201,8 @@ static void make_error(struct traveller *t)
 /* Loopback addresses do not leave the machine (__mkroute_output()). */
 static bool has_way(const struct traveller *answer, enum box_device way)
 {
-	return way == BOX_LO || !is_v4(answer) || !prefix_is_loopback(&answer->from);
+	return way == BOX_LO || !is_v4(answer) || !prefix_is_loopback(&answer->from) ||
+	       box_is_for_many(&answer->from); /* which is no source at all */
 }
 
 static bool make_answer(struct traveller *t, enum eval_verdict verdict)
