@@ -208,19 +208,23 @@ status_says "the files are in force" '[.waiting, .rolled_back]' '[null,null]'
 rm "$POLICIES/nothing.json"
 policy vault <<<'{ "user": "vault", "nonsense": true }'
 policy erp <<<'{ "user": "erp", "connect": [ { "to": "203.0.113.9", "port": 25 } ] }'
+policy mailer <<<'{ "users": ["mailer", "nosuch"], "connect": [ { "to": "203.0.113.7", "port": 443 } ] }'
 uidwall apply >/dev/null 2>&1
 policy erp <<<'{ "user": "erp", "nonsense": true }'
 uidwall apply >/dev/null 2>&1
 closed() {
 	note "$1"
 	refused vault tcp 203.0.113.7:443
+	refused mailer tcp 203.0.113.7:443
 	goes erp -m x tcp 203.0.113.9:25
 	refused erp tcp 203.0.113.7:443
 }
 closed "one that never was right, one that is no longer"
 policy vault <<<'{ "user": "vault", "connect": [ { "to": "203.0.113.7", "port": 443 } ] }'
+policy mailer <<<'{ "user": "mailer", "connect": [ { "to": "203.0.113.7", "port": 443 } ] }'
 rm "$POLICIES/erp.json"
 check "apply --confirm" uidwall apply --confirm 1
+goes mailer -m x tcp 203.0.113.7:443
 goes vault -m x tcp 203.0.113.7:443
 goes erp -m x tcp 203.0.113.7:443
 went_back time
@@ -230,7 +234,7 @@ nft delete table inet uidwall
 start_daemon
 closed "back, after a boot"
 sample nothing
-rm "$POLICIES/vault.json"
+rm "$POLICIES/vault.json" "$POLICIES/mailer.json"
 old
 check "apply" uidwall apply
 

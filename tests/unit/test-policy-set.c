@@ -251,6 +251,40 @@ static void test_only_last_good(void **state)
 	(void)state;
 }
 
+/* What was refused everything comes back so, though by now its text might be right; and it is
+ * nothing that a file could fall back to.
+ */
+static void test_refused_before(void **state)
+{
+	static const struct subject nobody = { .uids = { 65534, 65534 }, .is_named = true };
+	struct last_good refused = { .service = "shop",
+				     .file = "shop.json",
+				     .text = "{ \"user\": \"nobody\", \"mode\": \"monitor\" }",
+				     .subjects = &nobody,
+				     .n_subjects = 1,
+				     .is_refused = true };
+	AUTO(scene) struct scene *scene = scene_new();
+	AUTO(arena) struct arena *arena = arena_new();
+	struct policy_set_options options = { .config_path = "uidwall.json",
+					      .last_good = &scene->last_good };
+	struct policy_set set;
+	AUTO(diags) struct diags diags;
+
+	diags_init(&diags);
+	refused.text_length = strlen(refused.text);
+	scene->last_good = (struct last_good_set){ .list = &refused, .n = 1 };
+	assert_int_equal(policy_set_from_last_good(&options, arena, &set, &diags), 0);
+	assert_int_equal(set.n_services, 1);
+	assert_int_equal(set.services[0].state, POLICY_REFUSED);
+	assert_ptr_equal(policy_set_find_uid(&set, 65534), &set.services[0]);
+
+	scene_write(scene, "shop.json", "{ \"user\": \"nobody\", \"nonsense\": 1 }");
+	assert_int_equal(scene_read(scene), 0);
+	assert_service(scene, "shop", POLICY_REFUSED);
+	scene->last_good = (struct last_good_set){ 0 };
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,7 +292,7 @@ int main(void)
 		cmocka_unit_test(test_first_start),	cmocka_unit_test(test_user_vanished),
 		cmocka_unit_test(test_salvage),		cmocka_unit_test(test_salvage_by_name),
 		cmocka_unit_test(test_unreadable_file), cmocka_unit_test(test_config),
-		cmocka_unit_test(test_only_last_good),
+		cmocka_unit_test(test_only_last_good),	cmocka_unit_test(test_refused_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
