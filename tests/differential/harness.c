@@ -10,6 +10,10 @@
 
 #include <cmocka.h>
 
+#include <libmnl/libmnl.h>
+#include <libnftnl/rule.h>
+
+#include "backend/nl/object.h"
 #include "backend/text.h"
 
 unsigned long env_number(const char *name, unsigned long otherwise)
@@ -47,6 +51,60 @@ void assert_same_text(const char *ours, const char *theirs, uint64_t seed, const
 	fail_msg("UIDWALL_SEED=%llu: %s differs: ours \"%.*s\", nft's \"%.*s\"",
 		 (unsigned long long)seed, what, (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"),
 		 b);
+}
+
+/* What "nft --debug=netlink" prints for rules, of our messages. */
+static char *our_bytecode(const struct ir_ruleset *ruleset)
+{
+	AUTO(nl_exprs) struct nl_exprs *exprs = nl_exprs_new();
+	__attribute__((cleanup(nl_batch_cleanup))) struct nl_batch batch;
+	struct nl_writer writer = { .batch = &batch, .exprs = exprs, .ruleset = ruleset };
+	char *text = NULL, line[8192];
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	nl_batch_init(&batch);
+	for (uint32_t i = 0; i < ruleset->n_chains; i++) {
+		const struct ir_chain *chain = &ruleset->chains[i];
+
+		for (uint32_t j = 0; j < chain->n_rules; j++) {
+			struct nftnl_rule *rule = nftnl_rule_alloc();
+
+			nl_add_rule(&writer, i, chain->first_rule + j);
+			assert_int_equal(nftnl_rule_nlmsg_parse(nl_batch_last(&batch), rule), 0);
+			nftnl_rule_snprintf(line, sizeof(line), rule, NFTNL_OUTPUT_DEFAULT, 0);
+			fprintf(out, "%s\n", line);
+			nftnl_rule_free(rule);
+			nl_batch_reset(&batch);
+		}
+	}
+	fclose(out);
+	return text;
+}
+
+/* The part of nft's output that is about rules; sets come before. */
+static const char *rules_only(const char *text, const struct ir_ruleset *ruleset)
+{
+	const char *first = text;
+	char head[IR_NAME_MAX + 32];
+
+	for (uint32_t i = 0; i < ruleset->n_chains; i++) {
+		if (!ruleset->chains[i].n_rules)
+			continue;
+		snprintf(head, sizeof(head), "inet " IR_TABLE_NAME " %s\n",
+			 ruleset->chains[i].name);
+		first = strstr(text, head);
+		return first ? first : "";
+	}
+	return "";
+}
+
+void assert_same_bytecode(struct space *space, const struct ir_ruleset *ruleset, uint64_t seed)
+{
+	AUTO(mem) char *text = render(ruleset), *ours = our_bytecode(ruleset);
+	AUTO(mem) char *theirs = space_bytecode(space, text);
+
+	assert_same_text(ours, rules_only(theirs, ruleset), seed, "bytecode");
 }
 
 static void fail_with(const struct diags *diags, const char *what, int r)

@@ -13,6 +13,9 @@ char *render(const struct ir_ruleset *ruleset); /* as text; malloc'd */
 /* Fails the test with the first line that differs. */
 void assert_same_text(const char *ours, const char *theirs, uint64_t seed, const char *what);
 
+/* What nft makes of our text is what we send, rule by rule. */
+void assert_same_bytecode(struct space *space, const struct ir_ruleset *ruleset, uint64_t seed);
+
 /* owner false: as on a kernel that knows no table owners. */
 struct nl_table *open_table(const struct space *space, bool owner);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test-policies.c - random policies: what nft loads of the text and what we send list the same.
+/* test-policies.c - random policies: what nft loads of the text and what we send list the same, and
+ * are the same bytecode.
  *
  * Each set of policies follows the one before it in the kernel, as after a reload of everything;
  * then one of its services changes. UIDWALL_SEED repeats a failure, UIDWALL_ROUNDS asks for more.
@@ -16,7 +17,7 @@
 #include "lib/random_policies.h"
 #include "plan/plan.h"
 
-enum { ROUNDS = 1500, SERVICES_MAX = 12 };
+enum { ROUNDS = 1500, SERVICES_MAX = 12, BYTECODE_EVERY = 5 };
 
 struct round {
 	struct arena *arena;
@@ -64,6 +65,8 @@ static void test_policies(void **state)
 		apply(table, before.arena ? &before.ruleset : NULL, &now.ruleset, &result);
 		assert_int_equal(result.replaced_whole, i == 0);
 		assert_kernel_agrees(by_nft, by_us, &now.ruleset, seed);
+		if (only || seed % BYTECODE_EVERY == 0)
+			assert_same_bytecode(by_nft, &now.ruleset, seed);
 		arena_free(before.arena);
 		before = now;
 	}
