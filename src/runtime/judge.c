@@ -345,7 +345,8 @@ static void name_all(const struct judge *judge, const struct policy_set *set, st
 {
 	const struct finding *findings = judge->findings;
 
-	qsort(judge->findings, judge->n_findings, sizeof(*findings), compare_deciders);
+	if (judge->n_findings)
+		qsort(judge->findings, judge->n_findings, sizeof(*findings), compare_deciders);
 	for (size_t i = 0; i < judge->n_findings; i++) {
 		struct live_refused *refused = &ret_refused[i];
 
