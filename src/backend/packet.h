@@ -27,9 +27,9 @@ struct packet {
 
 void packet_fields(const struct packet *packet, struct eval_packet *ret_fields);
 
-/* What the program sees of it: 0 where it is accepted, else what connect(), send() or, on a
- * connection, the next call fails with. As measured on Linux 6.18, tests/proof holds it to the
- * kernel.
+/* What the program sees of it: 0 where it is accepted, or refused without a word; else what
+ * connect(), send() or, on a connection, the next call fails with. As measured on Linux 6.18, call
+ * by call: docs/decisions/evaluator.md; tests/proof holds it to the kernel.
  */
 int packet_errno(const struct packet *packet, const struct eval_result *result);
 

@@ -9,9 +9,11 @@ tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 n=0
 
-if ! "$proof" --seed 1 --packets 1 --policies >"$tmp/out" 2>&1; then
+"$proof" --seed 1 --packets 1 --policies >"$tmp/out" 2>&1
+status=$?
+if [[ $status -ne 0 ]]; then
 	tail -n 1 "$tmp/out"
-	exit 77
+	exit "$status" # 77: it cannot run here
 fi
 
 # result STATUS NAME
