@@ -99,7 +99,6 @@ static enum cli_status compare_folders(struct cli *cli)
 	struct writer w;
 	json_t *answer;
 
-	diags_init(&to.diags);
 	if (read_side(cli, cli->against, &from, &from_rules) < 0)
 		return fail(cli, "cannot compare: %s is not read", printable(cli, cli->against));
 	if (read_side(cli, cli->policies, &to, &to_rules) < 0)

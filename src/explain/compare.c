@@ -352,13 +352,14 @@ static void close_piece(struct sweep *sweep, const struct open *open)
 	}
 }
 
-static bool continues(const struct open *open, const struct group *group, reach_address first)
+static bool continues(const struct open *open, const struct group *group)
 {
-	return open->last + 1 == first && same_group(&open->group, group) &&
-	       ranges_equal(open->group.ports, group->ports);
+	return same_group(&open->group, group) && ranges_equal(open->group.ports, group->ports);
 }
 
-/* Pieces that do not go on with these groups are closed, groups that continue none are opened. */
+/* Pieces that do not go on with these groups are closed, groups that continue none are opened. One
+ * interval follows on the other without a gap.
+ */
 static void join_groups(struct sweep *sweep, reach_address first, reach_address last)
 {
 	struct open *old = sweep->open;
@@ -373,7 +374,7 @@ static void join_groups(struct sweep *sweep, reach_address first, reach_address 
 
 		*next = (struct open){ .group = sweep->groups[i], .first = first };
 		for (size_t j = 0; j < n_old; j++)
-			if (old[j].group.mask && continues(&old[j], &sweep->groups[i], first)) {
+			if (old[j].group.mask && continues(&old[j], &sweep->groups[i])) {
 				*next = old[j];
 				old[j].group.mask = 0; /* taken over */
 				break;

@@ -143,13 +143,13 @@ static bool on_interface(const json_t *piece, const char *name)
 	return !only || strcmp(only, name) == 0;
 }
 
-static bool at_moment(const json_t *piece)
+static bool at_moment(const json_t *piece, int64_t moment)
 {
 	const json_t *starts = json_object_get(piece, "starts");
 	const json_t *until = json_object_get(piece, "until");
 
-	return (json_is_null(starts) || json_integer_value(starts) <= NOW) &&
-	       (json_is_null(until) || json_integer_value(until) > NOW);
+	return (json_is_null(starts) || json_integer_value(starts) <= moment) &&
+	       (json_is_null(until) || json_integer_value(until) > moment);
 }
 
 static bool of_protocol(const json_t *piece, uint8_t l4proto)
@@ -170,7 +170,8 @@ static bool piece_covers(const json_t *piece, const struct packet *packet, bool 
 
 	if (json_is_true(json_object_get(piece, "answers")) != answers ||
 	    !of_protocol(piece, packet->l4proto) || !on_interface(piece, packet->oifname) ||
-	    !at_moment(piece) || (uids && !in_numbers(uids, (uint32_t)packet->uid)))
+	    !at_moment(piece, packet->time_ns / 1000000000) ||
+	    (uids && !in_numbers(uids, (uint32_t)packet->uid)))
 		return false;
 	if (answers)
 		return !aim_opens(packet) &&
@@ -407,6 +408,10 @@ static void check_services(const struct trial *trial)
 /* --- trials -----------------------------------------------------------------------------------
  */
 
+/* Now, and when lines may have ended. */
+static const int64_t moments[] = { NOW, NOW, 1950000000, 2300000000, 4000000000, 7300000000 };
+static const uint32_t n_moments = ARRAY_SIZE(moments);
+
 static void try_changes(unsigned seed, bool show)
 {
 	AUTO(arena) struct arena *arena = arena_new();
@@ -429,7 +434,8 @@ static void try_changes(unsigned seed, bool show)
 	aim_at(&aim, &trial.from.set, arena);
 	aim_at(&aim, &trial.to.set, arena);
 	for (unsigned i = 0; i < PACKETS; i++) {
-		struct packet packet = aim_packet(&aim, &random, NOW);
+		struct packet packet =
+			aim_packet(&aim, &random, moments[random_below(&random, n_moments)]);
 
 		check_packet(&trial, &packet);
 	}
