@@ -184,9 +184,9 @@ int change_judge(const struct wall *wall, const struct generation *before,
 	AUTO(diags) struct diags unheard;
 	int r = live_judge(wall->live, set, rules, arena, ret_judgement, diags);
 
+	diags_init(&unheard);
 	if (r < 0 || !before || !has_datagrams(ret_judgement))
 		return r;
-	diags_init(&unheard);
 	if (live_judge(wall->live, &before->set, &before->rules.set, arena, &refused_before,
 		       &unheard) == 0)
 		spare_datagrams(ret_judgement, &refused_before);
