@@ -213,7 +213,8 @@ static void print_new(struct cli *cli, const struct style *style, const json_t *
 		printf("monitor mode, everything passes. Without it %s may reach only\n",
 		       users_words(cli, users));
 	else
-		printf("%s may reach from now on only\n", users_words(cli, users));
+		printf("%s may reach from now on %s\n", users_words(cli, users),
+		       json_array_size(json_object_get(service, "changes")) ? "only" : "nothing");
 	if (*get_text(cli, service, "problem"))
 		printf("      %s\n", get_text(cli, service, "problem"));
 	print_changes(cli, style, json_object_get(service, "changes"));

@@ -144,6 +144,9 @@ END
 now new <<END
 { "user": 4030 }
 END
+now shut <<END
+{ "user": 4050, "dns": false, "proxy": false }
+END
 now fresh <<END
 { "user": 4040, "dns": false, "connect": [ { "to": "192.0.2.7", "port": 25 } ] }
 END
@@ -154,10 +157,10 @@ says '^left is gone$' '! uid 4020 may reach EVERYTHING from now on: not governed
 	'~ erp governs uid 4012 from now on$' '^fresh is new: uid 4040 may reach from now on only$' \
 	'\+ tcp 192\.0\.2\.7 port 25 +fresh\.json:1$' '\+ proxy: localhost port 3128 +fresh\.json$' \
 	'- tcp localhost port 3000 \("from" in blog\.json:11 refuses it now\) +shop\.json:1$' \
-	'2 are new; 2 are gone$'
+	'^shut is new: uid 4050 may reach from now on nothing$' '3 are new; 2 are gone$'
 diff_sides --json
 expect_json '[.services[] | {(.service): .change}] | add == {blog: "changed", erp: "changed", fresh: "new",
-	left: "gone", new: "new", old: "gone", shop: "changed"}'
+	left: "gone", new: "new", old: "gone", shop: "changed", shut: "new"}'
 expect_json '.services[] | select(.service == "left") |
 	.users.lost == [{first: 4020, last: 4020, user: null, now: "nobody", service: null}]'
 expect_json '.services[] | select(.service == "shop") | .losses[0].guard == {file: "blog.json", line: 11}
