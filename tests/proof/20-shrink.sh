@@ -50,8 +50,8 @@ mistake() {
 	result $? "$1: without the mistake it shows nothing"
 }
 
-mistake range-end 1 1
-mistake no-interface 1 1
-mistake negation 1 1
-mistake element 1 1
+mistake range-end 1 2
+mistake no-interface 1 2
+mistake negation 1 2
+mistake element 1 2
 echo "1..$n"
