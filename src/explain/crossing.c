@@ -3,8 +3,7 @@
  * their lines that would turn that.
  *
  * The order in which a service's chain judges: answers of its ports and its own ports on loopback,
- * then the "from" of others, then whatever allows. Whether it looks at the "from" of others at all
- * depends on its own connect lines: see meets_guards() in plan/service.c.
+ * then the "from" of others, then whatever allows.
  */
 #include "explain/crossing.h"
 
@@ -182,53 +181,6 @@ static bool guards_refuse(const struct crossing *c,
 	return refused;
 }
 
-/* All ports that any service guards, but for the sender's lines about this packet. */
-static struct number_range *collect_guarded(const struct crossing *c, uint8_t protocol,
-					    struct arena *scratch, size_t *ret_n)
-{
-	struct number_range *ports = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->set->n_services; i++) {
-		const struct service *s = &c->set->services[i];
-
-		for (size_t j = 0; has_guards(s) && j < s->policy->n_listen; j++) {
-			const struct listener *l = &s->policy->listen[j];
-
-			if (!l->has_from || l->protocol != protocol ||
-			    (s == c->service && is_declared(c, l)))
-				continue;
-			for (size_t k = 0; k < l->n_ports; k++)
-				*ARENA_APPEND(scratch, ports, n) = l->ports[k];
-		}
-	}
-	ranges_normalize(ports, &n);
-	*ret_n = n;
-	return ports;
-}
-
-/* Whether the sender's chain asks the guards. */
-static bool asks_guards(const struct crossing *c)
-{
-	AUTO(arena) struct arena *scratch = arena_new();
-	struct number_range *ports[2];
-	size_t n[2];
-
-	if (in_monitor_mode(c))
-		return true;
-	for (uint8_t i = PROTOCOL_TCP; i <= PROTOCOL_UDP; i++)
-		ports[i] = collect_guarded(c, i, scratch, &n[i]);
-	for (size_t i = 0; i < policy_of(c)->n_connect; i++) {
-		const struct endpoint *e = &policy_of(c)->connect[i];
-
-		if (e->protocol != PROTOCOL_ICMP &&
-		    (!e->interface || strcmp(e->interface, "lo") == 0) &&
-		    ranges_overlap(e->ports, e->n_ports, ports[e->protocol], n[e->protocol]))
-			return true;
-	}
-	return false;
-}
-
 bool crossing_find_guard(const struct crossing *c, bool names, const struct service **ret_service,
 			 const struct listener **ret_listener)
 {
@@ -260,7 +212,7 @@ bool crossing_passes(const struct crossing *c)
 		return false;
 	if (any_is_declared(c))
 		return true;
-	if (guards_refuse(c, NULL, NULL) && asks_guards(c))
+	if (guards_refuse(c, NULL, NULL))
 		return false;
 	return in_monitor_mode(c) || is_allowed(c);
 }
@@ -303,18 +255,17 @@ static void add_listener(const struct crossing *c, struct changes *changes)
 	change->port = c->sport;
 }
 
-/* True where the line that was added is one that makes the chain ask the guards. */
-static bool add_line(const struct crossing *c, struct changes *changes)
+static void add_line(const struct crossing *c, struct changes *changes)
 {
 	struct change *change;
 
 	if (is_dns(c)) {
 		add_change(changes, CHANGE_SET_DNS, c->service)->value = true;
-		return false;
+		return;
 	}
 	if (is_proxy(c)) {
 		add_change(changes, CHANGE_SET_PROXY, c->service)->value = true;
-		return false;
+		return;
 	}
 	change = add_change(changes, CHANGE_ADD_CONNECT, c->service);
 	change->to = c->to;
@@ -324,13 +275,10 @@ static bool add_line(const struct crossing *c, struct changes *changes)
 	if (c->to.family == ADDR_V6 && c->to.bytes[0] == 0xfe && (c->to.bytes[1] & 0xc0) == 0x80 &&
 	    *c->oifname)
 		change->interface = c->oifname;
-	return true;
 }
 
 bool crossing_allow(const struct crossing *c, struct changes *changes)
 {
-	bool asks = true;
-
 	if (c->is_shared || (c->service && c->service->state == POLICY_REFUSED))
 		return false;
 	if (!c->service)
@@ -343,10 +291,9 @@ bool crossing_allow(const struct crossing *c, struct changes *changes)
 	}
 	if (prefix_is_loopback(&c->to) && !is_lo(c))
 		return false; /* no line is about such a packet */
-	if (in_monitor_mode(c) || is_allowed(c) || !add_line(c, changes))
-		asks = asks_guards(c);
-	if (asks)
-		guards_refuse(c, add_user, changes);
+	if (!in_monitor_mode(c) && !is_allowed(c))
+		add_line(c, changes);
+	guards_refuse(c, add_user, changes);
 	return true;
 }
 
@@ -414,7 +361,7 @@ bool crossing_close_guard(const struct crossing *c, const struct service *servic
 {
 	if (!can_be_guarded(c) || !crossing_passes(c))
 		return false;
-	if (c->service && (c->service == service || any_is_declared(c) || !asks_guards(c)))
+	if (c->service && (c->service == service || any_is_declared(c)))
 		return false;
 	return close_guard(c, service, changes);
 }
@@ -430,7 +377,7 @@ bool crossing_refuse(const struct crossing *c, struct changes *changes)
 		return false;
 	}
 	drop_declared(c, changes);
-	if (!guards_refuse(c, NULL, NULL) || !asks_guards(c))
+	if (!guards_refuse(c, NULL, NULL))
 		drop_allowing(c, changes);
 	return true;
 }

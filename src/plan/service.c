@@ -21,6 +21,8 @@
 #include "plan/ports.h"
 #include "policy/values.h"
 
+static const struct number_range domain = { 53, 53 };
+
 struct ir_origin policy_origin(const struct policy *policy, struct place place, const char *what)
 {
 	place.file = policy->file;
@@ -123,7 +125,6 @@ static void plan_proxy_rules(struct build *b, const struct policy *policy,
 static void plan_dns_rules(struct build *b, const struct policy *policy,
 			   const struct plan_shared *shared)
 {
-	static const struct number_range domain = { 53, 53 };
 	struct ir_origin origin = policy_origin(policy, policy->dns_place, "dns");
 
 	/* UDP-Lite has ports too: protocols are named */
@@ -137,21 +138,34 @@ static void plan_dns_rules(struct build *b, const struct policy *policy,
 	add_verdict(b, IR_JUMP, shared->dns);
 }
 
-/* Whether a connect line could reach a port that another service opens to certain users only. It
- * may name any address of this machine, which the plan does not know.
+static bool meets_guard(const struct build *b, const struct number_range *ports, size_t n,
+			uint8_t protocol, const struct plan_shared *shared)
+{
+	return shared->guards[protocol] != IR_NONE &&
+	       ports_meet_map(b, ports, n, shared->guards[protocol]);
+}
+
+/* Whether something that the policy allows could be a port that another service opens to certain
+ * users only. It may be at any address of this machine, which the plan does not know.
  */
 static bool meets_guards(const struct build *b, const struct policy *policy,
 			 const struct plan_shared *shared)
 {
 	if (policy->mode == MODE_MONITOR)
 		return true;
+	if (policy->proxy &&
+	    meets_guard(b, shared->proxy_ports, shared->n_proxy_ports, PROTOCOL_TCP, shared))
+		return true;
+	if (policy->dns && (meets_guard(b, &domain, 1, PROTOCOL_TCP, shared) ||
+			    meets_guard(b, &domain, 1, PROTOCOL_UDP, shared)))
+		return true;
 	for (size_t i = 0; i < policy->n_connect; i++) {
 		const struct endpoint *e = &policy->connect[i];
 
-		if (e->protocol == PROTOCOL_ICMP || shared->guards[e->protocol] == IR_NONE ||
+		if (e->protocol == PROTOCOL_ICMP ||
 		    (e->interface && strcmp(e->interface, "lo") != 0))
 			continue;
-		if (ports_meet_map(b, e->ports, e->n_ports, shared->guards[e->protocol]))
+		if (meets_guard(b, e->ports, e->n_ports, e->protocol, shared))
 			return true;
 	}
 	return false;

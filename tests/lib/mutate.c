@@ -407,13 +407,10 @@ static void reword_repeat(struct hand *hand)
 			      second);
 }
 
-/* Not by lo: a line that could reach a guarded port puts the guards before proxy and resolvers,
- * too.
- */
 static void reword_ended(struct hand *hand)
 {
-	json_t *line = json_pack("{s:s, s:i, s:s, s:s}", "to", "203.0.113.0/25", "port", 4444,
-				 "until", "2001-01-01", "interface", "eth1");
+	json_t *line = json_pack("{s:s, s:i, s:s}", "to", "203.0.113.0/25", "port", 4444, "until",
+				 "2001-01-01");
 
 	json_array_append_new(list_of(hand, "connect"), line);
 }
