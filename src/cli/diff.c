@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* diff.c - uidwall diff: what applying the policies on disk would change, in meaning. */
-#include "explain/diff.h"
+#include "diff/diff.h"
 
 #include <time.h>
 

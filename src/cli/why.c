@@ -2,7 +2,7 @@
 /* why.c - uidwall why: may it go there, which line says so, and what would change that.
  *
  * The daemon answers about what is in force; with --offline the same code answers here, about what
- * is on disk. Either way one JSON object comes back (explain/why.h), and this file puts it in
+ * is on disk. Either way one JSON object comes back (why/why.h), and this file puts it in
  * words.
  */
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "cli/question.h"
 #include "cli/resolve.h"
 #include "cli/verdict.h"
-#include "explain/why.h"
+#include "why/why.h"
 #include "plan/plan.h"
 
 const char help_why[] =

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "explain/why.h"
+#include "why/why.h"
 #include "runtime/preview.h"
 #include "runtime/report.h"
 #include "runtime/undo.h"

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "explain/diff.h"
+#include "diff/diff.h"
 
 static uint64_t now_us(void)
 {

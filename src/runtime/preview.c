@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-#include "explain/diff.h"
+#include "diff/diff.h"
 #include "runtime/change.h"
 #include "runtime/report.h"
 

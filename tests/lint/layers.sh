@@ -14,10 +14,11 @@ declare -A arrows=(
 	[backend/nl]="base plan backend"
 	[wire]="base"
 	[kernel]="base"
-	[explain]="base policy plan backend kernel wire"
-	[runtime]="base policy plan backend backend/nl kernel wire explain"
+	[why]="base policy plan backend kernel wire"
+	[diff]="base policy plan backend wire"
+	[runtime]="base policy plan backend backend/nl kernel wire why diff"
 	[proxy]="base wire"
-	[cli]="base policy plan backend kernel wire explain"
+	[cli]="base policy plan backend kernel wire why diff"
 )
 
 # header: folders that may include it

@@ -180,6 +180,64 @@ static bool plain_agrees(const struct proof *proof, const struct shot *shot,
 	       result.verdict == verdict->forecast.result.verdict;
 }
 
+static const struct ir_stmt *last_stmt(const struct ir_ruleset *ruleset,
+				       const struct eval_step *step)
+{
+	const struct ir_rule *rule = &ruleset->rules[step->rule];
+
+	return &ruleset->stmts[rule->first_stmt + rule->n_stmts - 1];
+}
+
+/* What the step's rule says: its verdict, or that of the element. */
+static uint8_t step_verdict(const struct ir_ruleset *ruleset, const struct eval_step *step,
+			    uint32_t *ret_chain)
+{
+	const struct ir_stmt *s = last_stmt(ruleset, step);
+	const struct ir_element *e = NULL;
+
+	if (s->kind == IR_STMT_VMAP)
+		e = &ruleset->elements[step->element];
+	*ret_chain = e ? e->chain : s->index;
+	return e ? e->verdict : s->op;
+}
+
+/* Whether the rule ends the way through the rules with that verdict. */
+static bool decides(const struct ir_ruleset *ruleset, const struct eval_step *step, uint8_t verdict)
+{
+	const struct ir_stmt *s = last_stmt(ruleset, step);
+	uint32_t chain;
+
+	if (s->kind == IR_STMT_REJECT)
+		return verdict == (s->op == IR_REJECT_TCP_RESET ? EVAL_RESET : EVAL_PROHIBITED);
+	return step_verdict(ruleset, step, &chain) ==
+		       (verdict == EVAL_ACCEPT ? IR_ACCEPT : IR_DROP) &&
+	       (verdict == EVAL_ACCEPT || verdict == EVAL_DROP);
+}
+
+/* The steps that the evaluator names are a way from a base chain to the rule that decided, and the
+ * kernel has counted each of their rules.
+ */
+static bool path_holds(const struct proof *proof, const struct verdict *verdict)
+{
+	const struct ir_ruleset *ruleset = &proof->instrumented;
+	const struct eval_result *result = &verdict->forecast.result;
+	uint32_t chain = IR_NONE;
+
+	for (unsigned i = 0; i < result->n_steps; i++) {
+		const struct eval_step *step = &result->steps[i];
+
+		if (step->chain != chain && !ruleset->chains[step->chain].is_base)
+			return false;
+		if (!proof->is_plain &&
+		    !verdict->sight.counts[proof->plain.n_counters + step->rule])
+			return false;
+		step_verdict(ruleset, step, &chain);
+	}
+	return result->n_steps ?
+		       decides(ruleset, &result->steps[result->n_steps - 1], result->verdict) :
+		       result->verdict == EVAL_ACCEPT;
+}
+
 static bool agrees(const struct proof *proof, const struct shot *shot,
 		   const struct verdict *verdict)
 {
@@ -187,7 +245,8 @@ static bool agrees(const struct proof *proof, const struct shot *shot,
 
 	return memcmp(forecast->counts, verdict->sight.counts,
 		      n_counters(proof) * sizeof(*forecast->counts)) == 0 &&
-	       same_frames(forecast, &verdict->sight) && plain_agrees(proof, shot, verdict) &&
+	       same_frames(forecast, &verdict->sight) && path_holds(proof, verdict) &&
+	       plain_agrees(proof, shot, verdict) &&
 	       (proof->any_errno || shot->kind == SHOT_COPY ||
 		verdict->sent.error == expected_error(shot, &verdict->sent, forecast));
 }

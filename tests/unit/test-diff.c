@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "explain/diff.h"
+#include "diff/diff.h"
 #include "lib/aim.h"
 #include "lib/mutate.h"
 #include "plan/plan.h"

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "explain/guards.h"
-#include "explain/owners.h"
-#include "explain/reach.h"
+#include "diff/guards.h"
+#include "diff/owners.h"
+#include "diff/reach.h"
 #include "lib/aim.h"
 #include "plan/plan.h"
 

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "explain/edit.h"
-#include "explain/remedy.h"
+#include "why/edit.h"
+#include "why/remedy.h"
 #include "lib/random_policies.h"
 #include "lib/scene.h"
 #include "plan/plan.h"

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "explain/target.h"
-#include "explain/why.h"
+#include "why/target.h"
+#include "why/why.h"
 #include "lib/scene.h"
 #include "plan/plan.h"
 
