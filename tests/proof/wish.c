@@ -191,8 +191,10 @@ static void choose_source(struct aim *aim, const struct wish *wish, struct shot 
 
 	if (wish->foreign)
 		shot->from = random_foreign(random, family);
+	/* not of a copy, which already has the device of its way: it would not count as local there
+	 */
 	else if (box_is_link_local(&wish->to) && shot->device == BOX_ETH0 &&
-		 random_chance(random, 2))
+		 shot->kind != SHOT_COPY && random_chance(random, 2))
 		shot->from = address("fe80::2");
 	else if (shot_is_raw(shot) || random_chance(random, 4))
 		shot->from = random_own(random, family);
