@@ -122,7 +122,7 @@ static enum cli_status parse_option(struct cli *cli, char **argv, int argc, int 
 		*(bool *)((char *)cli + option->offset) = true;
 		return CLI_FINE;
 	}
-	if (!value && *i + 1 < argc)
+	if (!value && *i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0)
 		value = argv[++*i];
 	if (!value || !*value)
 		return bad_use(cli, "--%s needs a value: --%s %s", option->name, option->name,

@@ -22,6 +22,7 @@ wrong 'unknown option "--no-such-thing"; "uidwall --help" lists them' status --n
 wrong '--json takes no value' status --json=yes
 wrong '--policies needs a value: --policies DIR' check --policies
 wrong '--policies needs a value: --policies DIR' check --policies=
+wrong '--confirm needs a value: --confirm TIME' apply --confirm --json
 wrong '--write goes with "uidwall new", not with "status"' status --write
 wrong 'unexpected argument "now"; expected "uidwall apply"' apply now
 wrong 'unexpected argument "b"; expected "uidwall show SERVICE"' show a b
