@@ -133,11 +133,6 @@ static int put_rules(struct wall *wall, const struct switches *switches, const s
 	return r;
 }
 
-static bool has_changed(const struct nl_result *kernel)
-{
-	return kernel->replaced_whole || kernel->chains_changed || kernel->elements_changed;
-}
-
 static bool has_datagrams(const struct live_judgement *judgement)
 {
 	for (size_t i = 0; i < judgement->n_refused; i++)
@@ -199,8 +194,8 @@ static const struct generation *standing(const struct wall *wall)
 	return wall->is_standing ? wall->current : NULL;
 }
 
-/* Connections that the rules would refuse now. Not where nothing changed: they would have been
- * closed by the change before.
+/* Connections that the rules would refuse now. Also where no rule changed: a line may have ended
+ * ("until"), and a connection that waits sends nothing that could be refused.
  */
 static void close_refused(struct wall *wall, const struct generation *before,
 			  const struct policy_set *set, const struct ir_ruleset *rules,
@@ -210,7 +205,7 @@ static void close_refused(struct wall *wall, const struct generation *before,
 	AUTO(arena) struct arena *arena = NULL;
 	struct live_judgement judgement = { 0 };
 
-	if (!wall->live || !wall->is_standing || !has_changed(&result->kernel))
+	if (!wall->live || !wall->is_standing)
 		return;
 	progress(wall, "judging open connections");
 	arena = arena_new();
