@@ -210,7 +210,7 @@ static void print_new(struct cli *cli, const struct style *style, const json_t *
 		printf("%s may reach nothing from now on, for the file is wrong\n",
 		       users_words(cli, users));
 	else if (is_text(cli, mode, "now", "monitor"))
-		printf("monitor mode, everything passes. Without it %s may reach only\n",
+		printf("monitor mode, everything passes. Once it enforces, %s may reach only\n",
 		       users_words(cli, users));
 	else
 		printf("%s may reach from now on %s\n", users_words(cli, users),
