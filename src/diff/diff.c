@@ -309,13 +309,13 @@ static void compare_entry(const struct diff *diff, struct entry *entry)
  */
 
 struct counts {
-	int64_t same, new, gone, changed, effects[EFFECT_MIXED + 1];
+	int64_t same, added, gone, changed, effects[EFFECT_MIXED + 1];
 };
 
 static void count(const struct entry *entry, struct counts *counts)
 {
 	if (!entry->from)
-		counts->new ++;
+		counts->added++;
 	else if (!entry->to)
 		counts->gone++;
 	else
@@ -403,7 +403,7 @@ static void put_summary(const struct counts *counts, struct writer *w)
 	writer_key(w, "summary");
 	writer_begin(w, '{');
 	writer_put_int(w, "same", counts->same);
-	writer_put_int(w, "new", counts->new);
+	writer_put_int(w, "new", counts->added);
 	writer_put_int(w, "gone", counts->gone);
 	writer_put_int(w, "changed", counts->changed);
 	writer_put_int(w, "may_reach_more", counts->effects[EFFECT_MORE]);
@@ -431,7 +431,7 @@ static bool write_diff(const struct diff_side *from, const struct diff_side *to,
 	differs = put_shared(&diff, w);
 	put_others(&diff, w);
 	put_summary(&counts, w);
-	differs = differs || counts.new || counts.gone || counts.changed || diff.n_others;
+	differs = differs || counts.added || counts.gone || counts.changed || diff.n_others;
 	writer_put_bool(w, "differs", differs);
 	return differs;
 }
