@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/rtnetlink.h>
+
 enum { ANSWERS_MAX = 4 };
 
 /* A packet on its way to the rules, and what the kernel's answer to it depends on. */
@@ -205,6 +207,16 @@ static bool has_way(const struct traveller *answer, enum box_device way)
 	       box_is_for_many(&answer->from); /* which is no source at all */
 }
 
+/* A reset to a copy that went to many comes from them: neither local nor foreign. */
+static void set_source_of_many(struct traveller *t)
+{
+	bool multicast = is_v4(t) ? t->from.bytes[0] >> 4 == 0xe : true;
+	uint32_t type = multicast ? RTN_MULTICAST : RTN_BROADCAST;
+
+	if (box_is_for_many(&t->from))
+		eval_set(&t->fields, IR_SADDR_TYPE, &type);
+}
+
 static bool make_answer(struct traveller *t, enum eval_verdict verdict)
 {
 	/* ip_route_me_harder() */
@@ -229,6 +241,7 @@ static bool make_answer(struct traveller *t, enum eval_verdict verdict)
 	t->packet.is_foreign = !box_is_own(&t->from);
 	t->packet.oifname = box_devices[way];
 	make_fields(t);
+	set_source_of_many(t);
 	return has_way(t, way);
 }
 
