@@ -122,7 +122,7 @@ says "show has the rules" blog '{"call":"show","service":"blog"}' \
 python3 "$(dirname "$0")/hostile.py" "$CONTROL" "$(daemon_pid)" || ((++n_failed))
 check "the daemon lives" daemon_alive
 stop_daemon TERM
-(ulimit -Sn 14 && daemon_run) >>"$T/daemon.log" 2>&1 </dev/null &
+(ulimit -Sn 17 && daemon_run) >>"$T/daemon.log" 2>&1 </dev/null &
 echo $! >"$T/daemon.pid"
 wait_until 10 daemon_answers || die "the daemon does not come up"
 python3 "$(dirname "$0")/hostile.py" "$CONTROL" "$(daemon_pid)" few || ((++n_failed))
