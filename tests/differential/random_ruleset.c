@@ -462,7 +462,7 @@ static void make_elements(struct making *m, struct ir_set *set)
 				memcpy(element->last, element->key, sizeof(element->last));
 		}
 		top += 1 + (below(m, 2) ? 0 : below(m, 10));
-		if (i + 2 == n && !below(m, 3))
+		if (i + 2 == n && !below(m, 3) && top <= 255)
 			top = 255;
 		if (top > 255)
 			break;
