@@ -158,6 +158,9 @@ static bool gets_error(const struct traveller *t)
 		return false;
 	if (!is_v4(t) && t->damage == DAMAGE_NOTHING)
 		return false;
+	/* an answer to an answer of a neighbour: nothing says by which device */
+	if (!is_v4(t) && box_is_link_local(&t->from) && !box_is_own(&t->from))
+		return false;
 	if (is_v4(t) && t->bound == BOX_LO && !box_is_own(&t->packet.to))
 		return false;
 	if (t->packet.l4proto == IPPROTO_ICMP && is_v4(t) &&
