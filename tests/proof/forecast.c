@@ -158,8 +158,11 @@ static bool gets_error(const struct traveller *t)
 		return false;
 	if (!is_v4(t) && t->damage == DAMAGE_NOTHING)
 		return false;
-	/* an answer to an answer of a neighbour: nothing says by which device */
-	if (!is_v4(t) && box_is_link_local(&t->from) && !box_is_own(&t->from))
+	/* an answer to an answer of a neighbour: it goes by the device that has our address, and
+	 * the neighbour is on eth0
+	 */
+	if (!is_v4(t) && box_is_link_local(&t->from) && !box_is_own(&t->from) &&
+	    box_home(&t->packet.to) != BOX_ETH0)
 		return false;
 	if (is_v4(t) && t->bound == BOX_LO && !box_is_own(&t->packet.to))
 		return false;
