@@ -16,13 +16,6 @@
 #include "backend/nl/object.h"
 #include "backend/text.h"
 
-unsigned long env_number(const char *name, unsigned long otherwise)
-{
-	const char *value = getenv(name);
-
-	return value ? strtoul(value, NULL, 0) : otherwise;
-}
-
 char *render(const struct ir_ruleset *ruleset)
 {
 	char *text = NULL;

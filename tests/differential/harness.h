@@ -4,9 +4,8 @@
 #define UIDWALL_TESTS_HARNESS_H
 
 #include "backend/nl/apply.h"
+#include "lib/seeds.h"
 #include "nft.h"
-
-unsigned long env_number(const char *name, unsigned long otherwise);
 
 char *render(const struct ir_ruleset *ruleset); /* as text; malloc'd */
 

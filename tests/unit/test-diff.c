@@ -19,19 +19,12 @@
 #include "diff/diff.h"
 #include "lib/aim.h"
 #include "lib/mutate.h"
+#include "lib/seeds.h"
 #include "plan/plan.h"
 
 enum { ROUNDS = 600, PACKETS = 300, NOW = 1900000000 };
 
-static unsigned trying;
 static size_t n_gains, n_losses, n_same, n_owners, n_callers;
-
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
 
 /* --- two sides --------------------------------------------------------------------------------
  */
@@ -420,7 +413,7 @@ static void try_changes(unsigned seed, bool show)
 	struct trial trial;
 	struct aim aim = { 0 };
 
-	trying = seed;
+	seed_tried = seed;
 	read_one(&policies, arena, &random, show, &trial.from);
 	for (unsigned i = 1 + random_below(&random, 4); i > 0; i--)
 		mutable_change(&policies, &random, show);
@@ -441,7 +434,7 @@ static void try_changes(unsigned seed, bool show)
 	}
 	json_decref(trial.answer);
 	mutable_free(&policies);
-	trying = 0;
+	seed_tried = 0;
 }
 
 static void try_words(unsigned seed, bool show)
@@ -451,7 +444,7 @@ static void try_words(unsigned seed, bool show)
 	struct mutable policies = mutable_new(seed, 1 + random_below(&random, 5));
 	struct trial trial;
 
-	trying = seed;
+	seed_tried = seed;
 	assert_int_equal(read_one(&policies, arena, NULL, show, &trial.from), 0);
 	for (unsigned i = 1 + random_below(&random, 30); i > 0; i--)
 		mutable_reword(&policies, &random, show);
@@ -463,13 +456,13 @@ static void try_words(unsigned seed, bool show)
 	}
 	json_decref(trial.answer);
 	mutable_free(&policies);
-	trying = 0;
+	seed_tried = 0;
 }
 
 static void run(void (*try)(unsigned seed, bool show))
 {
-	unsigned only = from_environment("UIDWALL_SEED", 0);
-	unsigned rounds = from_environment("UIDWALL_ROUNDS", ROUNDS);
+	unsigned only = (unsigned)env_number("UIDWALL_SEED", 0);
+	unsigned rounds = (unsigned)env_number("UIDWALL_ROUNDS", ROUNDS);
 
 	if (only)
 		try(only, true);
@@ -494,19 +487,11 @@ static void test_words(void **state)
 	run(try_words);
 }
 
-static int say_seed(void **state)
-{
-	(void)state;
-	if (trying)
-		printf("# failed with UIDWALL_SEED=%u\n", trying);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_changes, say_seed),
-		cmocka_unit_test_teardown(test_words, say_seed),
+		cmocka_unit_test_teardown(test_changes, seed_report),
+		cmocka_unit_test_teardown(test_words, seed_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

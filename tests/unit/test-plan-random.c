@@ -13,18 +13,10 @@
 
 #include "backend/text.h"
 #include "lib/random_policies.h"
+#include "lib/seeds.h"
 #include "plan/plan.h"
 
 enum { ROUNDS = 2000 };
-
-static unsigned trying;
-
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
 
 static char *write_text(const struct ir_ruleset *ruleset)
 {
@@ -322,8 +314,8 @@ static void try_seed(unsigned seed, bool show)
 
 static void test_random(void **state)
 {
-	unsigned only = from_environment("UIDWALL_SEED", 0);
-	unsigned rounds = from_environment("UIDWALL_ROUNDS", ROUNDS);
+	unsigned only = (unsigned)env_number("UIDWALL_SEED", 0);
+	unsigned rounds = (unsigned)env_number("UIDWALL_ROUNDS", ROUNDS);
 
 	(void)state;
 	if (only) {
@@ -331,24 +323,16 @@ static void test_random(void **state)
 		return;
 	}
 	for (unsigned seed = 1; seed <= rounds; seed++) {
-		trying = seed;
+		seed_tried = seed;
 		try_seed(seed, false);
 	}
-	trying = 0;
-}
-
-static int say_seed(void **state)
-{
-	(void)state;
-	if (trying)
-		printf("# failed with UIDWALL_SEED=%u\n", trying);
-	return 0;
+	seed_tried = 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_random, say_seed),
+		cmocka_unit_test_teardown(test_random, seed_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

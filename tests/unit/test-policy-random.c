@@ -13,8 +13,7 @@
 
 #include "lib/random_policies.h"
 #include "lib/scene.h"
-
-static unsigned trying;
+#include "lib/seeds.h"
 
 static char *print_policy(unsigned seed, unsigned number, size_t *ret_length)
 {
@@ -163,30 +162,22 @@ static void try_new_mistake(unsigned seed)
 
 static void test_any_mistake(void **state)
 {
-	const char *only = getenv("UIDWALL_SEED"), *rounds = getenv("UIDWALL_ROUNDS");
-	unsigned first = only ? (unsigned)atoi(only) : 1;
-	unsigned last = only ? first : rounds ? (unsigned)atoi(rounds) : 400;
+	unsigned only = (unsigned)env_number("UIDWALL_SEED", 0);
+	unsigned first = only ? only : 1;
+	unsigned last = only ? only : (unsigned)env_number("UIDWALL_ROUNDS", 400);
 
-	for (trying = first; trying <= last; trying++) {
-		try_mistake(trying);
-		try_new_mistake(trying);
+	for (seed_tried = first; seed_tried <= last; seed_tried++) {
+		try_mistake(seed_tried);
+		try_new_mistake(seed_tried);
 	}
-	trying = 0;
+	seed_tried = 0;
 	(void)state;
-}
-
-static int say_seed(void **state)
-{
-	(void)state;
-	if (trying)
-		printf("# failed with UIDWALL_SEED=%u\n", trying);
-	return 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_any_mistake, say_seed),
+		cmocka_unit_test_teardown(test_any_mistake, seed_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

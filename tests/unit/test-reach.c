@@ -15,19 +15,12 @@
 #include "diff/owners.h"
 #include "diff/reach.h"
 #include "lib/aim.h"
+#include "lib/seeds.h"
 #include "plan/plan.h"
 
 enum { ROUNDS = 400, PACKETS = 300 };
 
-static unsigned trying;
 static size_t n_allowed, n_refused;
-
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
 
 /* --- what boxes say ---------------------------------------------------------------------------
  */
@@ -150,7 +143,7 @@ static void try_seed(unsigned seed)
 	struct world world = { .arena = arena };
 	struct aim aim = { 0 };
 
-	trying = seed;
+	seed_tried = seed;
 	world.now = moments[random_below(&random, ARRAY_SIZE(moments))];
 	random_policies_make(seed, 1 + random_below(&random, 6), arena, &world.set);
 	plan_build(&world.set, arena, &world.rules);
@@ -163,13 +156,13 @@ static void try_seed(unsigned seed)
 
 		check_packet(&world, &packet);
 	}
-	trying = 0;
+	seed_tried = 0;
 }
 
 static void test_random(void **state)
 {
-	unsigned only = from_environment("UIDWALL_SEED", 0);
-	unsigned rounds = from_environment("UIDWALL_ROUNDS", ROUNDS);
+	unsigned only = (unsigned)env_number("UIDWALL_SEED", 0);
+	unsigned rounds = (unsigned)env_number("UIDWALL_ROUNDS", ROUNDS);
 
 	(void)state;
 	if (only) {
@@ -182,18 +175,10 @@ static void test_random(void **state)
 	assert_true(n_allowed > rounds * 20 && n_refused > rounds * 20);
 }
 
-static int say_seed(void **state)
-{
-	(void)state;
-	if (trying)
-		printf("# failed with UIDWALL_SEED=%u\n", trying);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_random, say_seed),
+		cmocka_unit_test_teardown(test_random, seed_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,19 +14,11 @@
 #include "why/remedy.h"
 #include "lib/random_policies.h"
 #include "lib/scene.h"
+#include "lib/seeds.h"
 #include "plan/plan.h"
 #include "policy/parse.h"
 
-static unsigned trying;
-
 enum { ROUNDS = 400, QUESTIONS = 24, SERVICES = 7 };
-
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
 
 /* --- policies with changes made --------------------------------------------------------------- */
 
@@ -447,30 +439,23 @@ static void test_corners(void **state)
 		     "s0", "udp [::1]:1", 1);
 }
 
-static int print_seed(void **state)
-{
-	(void)state;
-	print_message("the last seed was %u\n", trying);
-	return 0;
-}
-
 static void test_remedies(void **state)
 {
 	static const int64_t moments[] = { 1600000000, 1900000000, 4200000000 };
-	unsigned seed = from_environment("UIDWALL_SEED", UINT32_MAX);
-	unsigned first = seed == UINT32_MAX ? 0 : seed;
-	unsigned end = seed == UINT32_MAX ? from_environment("UIDWALL_ROUNDS", ROUNDS) : seed + 1;
+	unsigned only = (unsigned)env_number("UIDWALL_SEED", 0);
+	unsigned first = only ? only : 1;
+	unsigned last = only ? only : (unsigned)env_number("UIDWALL_ROUNDS", ROUNDS);
 	unsigned n = 0, n_turned = 0;
 
 	(void)state;
-	for (unsigned i = first; i < end; i++) {
+	for (unsigned i = first; i <= last; i++) {
 		AUTO(arena) struct arena *arena = arena_new();
 		struct random random = random_start(i, UINT32_MAX - 7);
 		struct policy_set set;
 		struct ir_ruleset rules;
 		struct why_world world = { .set = &set, .rules = &rules, .is_standing = true };
 
-		trying = i;
+		seed_tried = i;
 		random_policies_make(i, SERVICES, arena, &set);
 		plan_build(&set, arena, &rules);
 		for (unsigned j = 0; j < QUESTIONS; j++) {
@@ -483,6 +468,7 @@ static void test_remedies(void **state)
 			n++;
 		}
 	}
+	seed_tried = 0;
 	print_message("%u questions, %u verdicts turned\n", n, n_turned);
 	assert_true(n_turned > n / 2);
 }
@@ -491,7 +477,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_corners),
-		cmocka_unit_test_teardown(test_remedies, print_seed),
+		cmocka_unit_test_teardown(test_remedies, seed_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
