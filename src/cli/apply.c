@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/call.h"
 #include "cli/diff_print.h"
 #include "cli/outcome.h"
@@ -130,7 +131,7 @@ enum cli_status verb_confirm(struct cli *cli)
 		return CLI_FINE;
 	}
 	printf("Confirmed: the change of %s stays in force.\n",
-	       undo_clock_words(cli, get_number(answer, "since")));
+	       clock_words(cli->arena, get_number(answer, "since")));
 	json_decref(answer);
 	return CLI_FINE;
 }

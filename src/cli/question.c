@@ -2,7 +2,7 @@
 /* question.c - the words behind "uidwall why" → a question.
  *
  * People type targets in many ways; all of them become "tcp 192.0.2.7:25" here, the one form that
- * the daemon and src/explain know. A URL may hold a password: it is never shown again.
+ * the daemon and src/why know. A URL may hold a password: it is never shown again.
  */
 #include "cli/question.h"
 

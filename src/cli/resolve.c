@@ -7,6 +7,7 @@
 #include "cli/resolve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pwd.h>
@@ -14,7 +15,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 enum { PATIENCE_MS = 5000, FOUND_MAX = 64 * 1024 };
 
@@ -22,14 +24,6 @@ enum { PATIENCE_MS = 5000, FOUND_MAX = 64 * 1024 };
 
 /* Writes lines; what it returns is its exit status. */
 typedef int (*ask_fn)(const char *name, FILE *out);
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void run_child(ask_fn ask, const char *name, int fd)
 {
@@ -46,16 +40,20 @@ static void run_child(ask_fn ask, const char *name, int fd)
 /* Until the child closes its end. 0, -ETIMEDOUT or -errno. */
 static int read_all(int fd, char *bytes, size_t max)
 {
-	int64_t deadline = now_ms() + PATIENCE_MS;
+	int64_t deadline = clock_now_ms() + PATIENCE_MS;
 	size_t n = 0;
 
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_now_ms();
 		ssize_t got;
 
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
+		int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
+
+		if (ready == 0)
 			return -ETIMEDOUT;
+		if (ready < 0)
+			continue; /* a signal: else read() would wait, and for ever */
 		got = read(fd, bytes + n, max - 1 - n);
 		if (got < 0 && errno != EINTR)
 			return -errno;
@@ -76,7 +74,7 @@ static int ask_child(struct cli *cli, ask_fn ask, const char *name, char **ret_f
 	pid_t child;
 
 	fflush(NULL); /* or the child would write it again */
-	if (pipe(fds) < 0)
+	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	child = fork();
 	if (child < 0) {

@@ -3,22 +3,8 @@
 #include "cli/undo.h"
 
 #include <string.h>
-#include <time.h>
 
-const char *undo_clock_words(struct cli *cli, json_int_t time_s)
-{
-	time_t then = (time_t)time_s, now = time(NULL);
-	struct tm t = { 0 }, today = { 0 };
-	char text[64];
-	bool is_today;
-
-	localtime_r(&then, &t);
-	localtime_r(&now, &today);
-	is_today = t.tm_year == today.tm_year && t.tm_yday == today.tm_yday;
-	if (!strftime(text, sizeof(text), is_today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &t))
-		return "?";
-	return arena_strdup(cli->arena, text);
-}
+#include "base/clock.h"
 
 bool undo_is_waiting(const json_t *answer)
 {
@@ -43,8 +29,8 @@ static const char *left_words(struct cli *cli, json_int_t seconds)
 static void print_waiting(struct cli *cli, const struct style *style, const json_t *waiting,
 			  FILE *out)
 {
-	const char *since = undo_clock_words(cli, get_number(waiting, "since"));
-	const char *before = undo_clock_words(cli, get_number(waiting, "policies_of"));
+	const char *since = clock_words(cli->arena, get_number(waiting, "since"));
+	const char *before = clock_words(cli->arena, get_number(waiting, "policies_of"));
 	json_int_t n_failed = get_number(waiting, "failed");
 
 	if (n_failed)
@@ -62,7 +48,7 @@ static void print_waiting(struct cli *cli, const struct style *style, const json
 			"policies of %s return at %s.\n",
 			style->yellow, left_words(cli, get_number(waiting, "seconds_left")),
 			style->plain, since, before,
-			undo_clock_words(cli, get_number(waiting, "until")));
+			clock_words(cli->arena, get_number(waiting, "until")));
 }
 
 static const char *reason_words(const char *reason)
@@ -81,9 +67,9 @@ static void print_rolled_back(struct cli *cli, const struct style *style, const 
 		"%sRolled back%s at %s, because %s:\n"
 		"the policies of %s are in force, not the files. \"uidwall diff\" shows the\n"
 		"difference, \"uidwall apply\" puts the files in force.\n",
-		style->alarm, style->plain, undo_clock_words(cli, get_number(back, "time")),
+		style->alarm, style->plain, clock_words(cli->arena, get_number(back, "time")),
 		reason_words(get_text(cli, back, "reason")),
-		undo_clock_words(cli, get_number(back, "policies_of")));
+		clock_words(cli->arena, get_number(back, "policies_of")));
 	if (json_is_false(json_object_get(back, "saved")))
 		fprintf(out,
 			"%sIt could not be written down%s (is uidwalld's state folder full?): the "

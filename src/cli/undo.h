@@ -11,7 +11,4 @@ bool undo_is_rolled_back(const json_t *answer);
 /* A line or two, where the answer has "waiting" or "rolled_back". */
 void undo_print(struct cli *cli, const json_t *answer, FILE *out);
 
-/* "12:04:10", with the date where that is not today's. */
-const char *undo_clock_words(struct cli *cli, json_int_t time);
-
 #endif

@@ -4,9 +4,10 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 
 #include <libmnl/libmnl.h>
+
+#include "base/clock.h"
 
 enum {
 	ANSWER_TIMEOUT_MS = 5000,
@@ -45,14 +46,6 @@ void netlink_close(struct netlink *netlink)
 	free(netlink);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads the next piece: its length, or -errno. */
 static int receive(struct netlink *netlink, int64_t deadline)
 {
@@ -66,7 +59,7 @@ static int receive(struct netlink *netlink, int64_t deadline)
 			return (int)n;
 		if (errno != EAGAIN && errno != EINTR)
 			return -errno;
-		left = deadline - now_ms();
+		left = deadline - clock_now_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
 		(void)poll(&poll_fd, 1, (int)left);
@@ -109,7 +102,7 @@ static bool handle(struct answer *answer, const struct nlmsghdr *nlh)
 
 int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, netlink_fn fn, void *data)
 {
-	int64_t deadline = now_ms() + ANSWER_TIMEOUT_MS;
+	int64_t deadline = clock_now_ms() + ANSWER_TIMEOUT_MS;
 	struct answer answer = {
 		.fn = fn,
 		.data = data,

@@ -13,16 +13,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "diff/diff.h"
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* --- results */
 
@@ -39,7 +32,7 @@ struct wall_result *change_begin(struct wall *wall, struct wall_result *result)
 	change_result_done(result);
 	diags_init(&result->diags);
 	result->time = time(NULL);
-	result->total_us = now_us();
+	result->total_us = (uint64_t)clock_now_us();
 	wall->last = result;
 	wall->n_changes++;
 	return result;
@@ -90,7 +83,7 @@ void change_end(struct wall *wall, int r)
 {
 	struct wall_result *result = wall->last;
 
-	result->total_us = now_us() - result->total_us;
+	result->total_us = (uint64_t)clock_now_us() - result->total_us;
 	result->ok = r >= 0;
 	diags_sort(&result->diags);
 	if (r < 0 && !result->error)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "kernel/route.h"
 
 enum {
@@ -31,14 +32,6 @@ static const struct {
 	{ IPPROTO_UDPLITE, "udplite", false },
 	{ IPPROTO_RAW, "raw", false },
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static int64_t real_time_ns(void)
 {
@@ -376,7 +369,7 @@ int judge_sockets(struct sockets *sockets, const struct policy_set *set,
 		.time_ns = real_time_ns(),
 		.n_interfaces = SIZE_MAX,
 	};
-	uint64_t start = now_us();
+	int64_t start = clock_now_us();
 	int r = routes_open(&routes);
 
 	if (r < 0) {
@@ -397,6 +390,6 @@ int judge_sockets(struct sockets *sockets, const struct policy_set *set,
 		.n_judged = judge.n_judged,
 	};
 	name_all(&judge, set, arena, ret_judgement->refused);
-	ret_judgement->us = now_us() - start;
+	ret_judgement->us = (uint64_t)(clock_now_us() - start);
 	return 0;
 }

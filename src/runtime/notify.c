@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 static struct {
@@ -88,12 +89,8 @@ void notify_send(const char *format, ...)
 
 void notify_reloading(void)
 {
-	struct timespec t;
-
 	/* Type=notify-reload wants to see that this is no message from before its signal. */
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-		    (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_now_us());
 }
 
 void notify_phase(const char *phase)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "runtime/boot.h"
 #include "runtime/change.h"
@@ -20,24 +21,6 @@
 enum { RETRY_FIRST_MS = 1000, RETRY_LAST_MS = 60 * 1000 };
 
 /* --- words */
-
-/* "12:04:10", with the date where that is not today's. */
-static const char *clock_words(struct arena *arena, int64_t at)
-{
-	time_t then = (time_t)at, now = time(NULL);
-	struct tm t = { 0 }, today = { 0 };
-	char text[64];
-
-	localtime_r(&then, &t);
-	localtime_r(&now, &today);
-	if (!strftime(text, sizeof(text),
-		      t.tm_year == today.tm_year && t.tm_yday == today.tm_yday ?
-			      "%H:%M:%S" :
-			      "%Y-%m-%d %H:%M:%S",
-		      &t))
-		return "?";
-	return arena_strdup(arena, text);
-}
 
 static int64_t seconds_left(const struct trial *trial)
 {

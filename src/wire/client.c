@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "wire/frame.h"
 
@@ -26,14 +26,6 @@ struct call {
 	int64_t deadline_ms;
 	char **ret_error;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 PRINTF(3, 4) static int fail(struct call *call, int r, const char *format, ...)
 {
@@ -54,7 +46,7 @@ static int fail_late(struct call *call)
 static int call_connect(struct call *call)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int64_t left_ms = call->deadline_ms - now_ms();
+	int64_t left_ms = call->deadline_ms - clock_now_ms();
 	struct timeval patience = { left_ms / 1000, left_ms % 1000 * 1000 };
 
 	if (strlen(call->path) >= sizeof(address.sun_path))
@@ -83,7 +75,7 @@ static int call_wait(struct call *call, short events)
 	struct pollfd p = { .fd = call->fd, .events = events };
 
 	for (;;) {
-		int64_t left_ms = call->deadline_ms - now_ms();
+		int64_t left_ms = call->deadline_ms - clock_now_ms();
 		int r = left_ms <= 0 ? 0 : poll(&p, 1, (int)left_ms);
 
 		if (r > 0)
@@ -228,7 +220,7 @@ static int call_explain(struct call *call, int r)
 int client_call(const char *path, json_t *request, int timeout_ms, json_t **ret_answer,
 		char **ret_error)
 {
-	struct call call = { path, -1, now_ms() + timeout_ms, ret_error };
+	struct call call = { path, -1, clock_now_ms() + timeout_ms, ret_error };
 	int r;
 
 	*ret_error = NULL;

@@ -12,11 +12,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+
+#include "base/clock.h"
 
 enum {
 	AREA_MIN = 1 << 18,
@@ -201,15 +202,6 @@ static void collect(const struct nl_ack *ack, void *data)
 	}
 }
 
-static unsigned elapsed_us(const struct timespec *since)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (unsigned)((now.tv_sec - since->tv_sec) * 1000000 +
-			  (now.tv_nsec - since->tv_nsec) / 1000);
-}
-
 static int transmit(struct nl_batch *batch, struct nl_sock *sock, bool commit, uint32_t generation,
 		    struct nl_outcome *ret_outcome)
 {
@@ -218,7 +210,7 @@ static int transmit(struct nl_batch *batch, struct nl_sock *sock, bool commit, u
 	struct nlattr *genid = mnl_nlmsg_get_payload_offset(begin, sizeof(struct nfgenmsg));
 	struct collector c = { .batch = batch, .outcome = ret_outcome };
 	size_t size = batch->messages.used;
-	struct timespec start;
+	int64_t start;
 	int r;
 
 	memset(ret_outcome, 0, sizeof(*ret_outcome));
@@ -235,11 +227,11 @@ static int transmit(struct nl_batch *batch, struct nl_sock *sock, bool commit, u
 		end->nlmsg_seq = nl_sock_next_seq(sock);
 		size += end->nlmsg_len;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start = clock_now_us();
 	r = nl_sock_send(sock, batch->messages.bytes, size);
 	if (r == 0)
 		r = nl_sock_acks(sock, collect, &c);
-	ret_outcome->kernel_us = elapsed_us(&start);
+	ret_outcome->kernel_us = (unsigned)(clock_now_us() - start);
 	if (c.error)
 		return c.error;
 	return r ? r : c.done ? 0 : -ETIMEDOUT;
