@@ -4,28 +4,32 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 
 #include <libmnl/libmnl.h>
 
 #include "base/clock.h"
 
 enum {
-	ANSWER_TIMEOUT_MS = 5000,
 	ANSWER_MAX = 1 << 16, /* the kernel dumps in pieces of at most 32 KiB */
+	SEND_TRIES = 20,
+	SEND_PAUSE_MS = 10,
 };
 
 struct netlink {
 	struct mnl_socket *mnl;
+	int timeout_ms;
 	uint32_t seq;
 	uint8_t *answer; /* ANSWER_MAX bytes */
 };
 
-int netlink_open(int protocol, struct netlink **ret_netlink)
+int netlink_open(int protocol, int timeout_ms, struct netlink **ret_netlink)
 {
 	AUTO(netlink) struct netlink *netlink = calloc(1, sizeof(*netlink));
 
 	if (!netlink)
 		return -ENOMEM;
+	netlink->timeout_ms = timeout_ms;
 	netlink->answer = malloc(ANSWER_MAX);
 	if (!netlink->answer)
 		return -ENOMEM;
@@ -46,18 +50,51 @@ void netlink_close(struct netlink *netlink)
 	free(netlink);
 }
 
-/* Reads the next piece: its length, or -errno. */
-static int receive(struct netlink *netlink, int64_t deadline)
+int netlink_fd(const struct netlink *netlink)
 {
-	struct pollfd poll_fd = { .fd = mnl_socket_get_fd(netlink->mnl), .events = POLLIN };
+	return mnl_socket_get_fd(netlink->mnl);
+}
 
+uint32_t netlink_next_seq(struct netlink *netlink)
+{
+	if (++netlink->seq == 0) /* 0 marks what nobody asked for */
+		netlink->seq = 1;
+	return netlink->seq;
+}
+
+int netlink_send(struct netlink *netlink, const void *bytes, size_t n)
+{
+	struct timespec pause = { .tv_nsec = SEND_PAUSE_MS * 1000000L };
+
+	for (unsigned i = 0;; i++) {
+		if (mnl_socket_sendto(netlink->mnl, bytes, n) >= 0)
+			return 0;
+		/* No memory for the copy; the kernel has not begun with it before that. */
+		if ((errno != EINTR && errno != EAGAIN && errno != ENOBUFS) || i == SEND_TRIES)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int64_t netlink_deadline(const struct netlink *netlink)
+{
+	return clock_now_ms() + netlink->timeout_ms;
+}
+
+int netlink_receive(struct netlink *netlink, int64_t deadline, const struct nlmsghdr **ret_first)
+{
+	struct pollfd poll_fd = { .fd = netlink_fd(netlink), .events = POLLIN };
+
+	*ret_first = (void *)netlink->answer;
 	for (;;) {
 		ssize_t n = mnl_socket_recvfrom(netlink->mnl, netlink->answer, ANSWER_MAX);
 		int64_t left;
 
 		if (n >= 0)
 			return (int)n;
-		if (errno != EAGAIN && errno != EINTR)
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || !deadline)
 			return -errno;
 		left = deadline - clock_now_ms();
 		if (left <= 0)
@@ -102,26 +139,26 @@ static bool handle(struct answer *answer, const struct nlmsghdr *nlh)
 
 int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, netlink_fn fn, void *data)
 {
-	int64_t deadline = clock_now_ms() + ANSWER_TIMEOUT_MS;
+	int64_t deadline = netlink_deadline(netlink);
 	struct answer answer = {
 		.fn = fn,
 		.data = data,
 		.is_dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP,
 	};
+	int n;
 
-	if (++netlink->seq == 0) /* 0 marks what nobody asked for */
-		netlink->seq = 1;
-	request->nlmsg_seq = netlink->seq;
-	if (mnl_socket_sendto(netlink->mnl, request, request->nlmsg_len) < 0)
-		return -errno;
-	for (;;) {
-		const struct nlmsghdr *nlh = (void *)netlink->answer;
-		int n = receive(netlink, deadline);
+	request->nlmsg_seq = netlink_next_seq(netlink);
+	n = netlink_send(netlink, request, request->nlmsg_len);
+	while (n >= 0) {
+		const struct nlmsghdr *nlh;
 
+		n = netlink_receive(netlink, deadline, &nlh);
 		if (n < 0)
-			return n;
+			break;
 		for (; mnl_nlmsg_ok(nlh, n); nlh = mnl_nlmsg_next(nlh, &n))
 			if (nlh->nlmsg_seq == request->nlmsg_seq && handle(&answer, nlh))
 				return answer.result;
+		n = 0; /* what mnl_nlmsg_next() left of it */
 	}
+	return n;
 }

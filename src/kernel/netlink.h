@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netlink.h - one question to the kernel and its answer, over a socket that stays open. */
+/* netlink.h - questions to the kernel and their answers, over a socket that stays open. */
 #ifndef UIDWALL_KERNEL_NETLINK_H
 #define UIDWALL_KERNEL_NETLINK_H
 
@@ -9,10 +9,13 @@
 
 struct netlink;
 
-/* protocol: NETLINK_ROUTE, NETLINK_SOCK_DIAG. 0 or -errno. */
-int netlink_open(int protocol, struct netlink **ret_netlink);
+/* protocol: NETLINK_ROUTE, ...; timeout_ms: for each answer, as a whole. 0 or -errno. */
+int netlink_open(int protocol, int timeout_ms, struct netlink **ret_netlink);
 void netlink_close(struct netlink *netlink); /* NULL is fine */
 DEFINE_CLEANUP(netlink, struct netlink *, netlink_close)
+
+int netlink_fd(const struct netlink *netlink);
+uint32_t netlink_next_seq(struct netlink *netlink);
 
 /* Called for each message of an answer, until it returns anything but 0. */
 typedef int (*netlink_fn)(const struct nlmsghdr *nlh, void *data);
@@ -22,5 +25,18 @@ typedef int (*netlink_fn)(const struct nlmsghdr *nlh, void *data);
  * when what is listed changed during the dump, or -ETIMEDOUT.
  */
 int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, netlink_fn fn, void *data);
+
+/* What netlink_ask() is made of, for whoever sends more than one question at once. */
+
+/* Sends n bytes in one piece. */
+int netlink_send(struct netlink *netlink, const void *bytes, size_t n);
+
+/* When an answer that is waited for from now on is late, as clock_now_ms(). */
+int64_t netlink_deadline(const struct netlink *netlink);
+
+/* Reads the next piece, into memory that holds it until the next one: its length in bytes, or
+ * -errno. deadline 0: only what is there already (-EAGAIN).
+ */
+int netlink_receive(struct netlink *netlink, int64_t deadline, const struct nlmsghdr **ret_first);
 
 #endif

@@ -19,6 +19,7 @@
 #include "kernel/netlink.h"
 
 enum {
+	ANSWER_TIMEOUT_MS = 5000,
 	REQUEST_MAX = 256,
 	SLOTS_FIRST = 256,	/* a power of two */
 	REMEMBERED_MAX = 65536, /* a web server's clients have an address each */
@@ -53,7 +54,7 @@ int routes_open(struct routes **ret_routes)
 
 	if (!routes)
 		return -ENOMEM;
-	r = netlink_open(NETLINK_ROUTE, &routes->netlink);
+	r = netlink_open(NETLINK_ROUTE, ANSWER_TIMEOUT_MS, &routes->netlink);
 	if (r < 0)
 		return r;
 	*ret_routes = TAKE(routes);

@@ -19,7 +19,7 @@
 
 #include "kernel/netlink.h"
 
-enum { REQUEST_MAX = 128 };
+enum { ANSWER_TIMEOUT_MS = 5000, REQUEST_MAX = 128 };
 
 struct sockets {
 	struct netlink *netlink;
@@ -206,7 +206,7 @@ int sockets_open(struct sockets **ret_sockets)
 
 	if (!sockets)
 		return -ENOMEM;
-	r = netlink_open(NETLINK_SOCK_DIAG, &sockets->netlink);
+	r = netlink_open(NETLINK_SOCK_DIAG, ANSWER_TIMEOUT_MS, &sockets->netlink);
 	if (r < 0)
 		return r;
 	sockets->can_destroy = probe(sockets);
