@@ -16,6 +16,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
+#include "base/hash.h"
 #include "kernel/netlink.h"
 
 enum {
@@ -91,21 +92,11 @@ static void make_question(int64_t uid, const struct prefix *from, const struct p
 	ret_question->uid = uid;
 }
 
-static size_t hash(const struct question *question)
-{
-	const uint8_t *bytes = (const uint8_t *)question;
-	uint32_t h = 2166136261u; /* FNV-1a */
-
-	for (size_t i = 0; i < sizeof(*question); i++)
-		h = (h ^ bytes[i]) * 16777619u;
-	return h;
-}
-
 /* The slot that holds the question, or the free one where it belongs. */
 static struct remembered *find_slot(struct remembered *slots, size_t n_slots,
 				    const struct question *question)
 {
-	size_t i = hash(question) & (n_slots - 1);
+	size_t i = hash_bytes(question, sizeof(*question)) & (n_slots - 1);
 
 	while (slots[i].is_used && memcmp(&slots[i].question, question, sizeof(*question)) != 0)
 		i = (i + 1) & (n_slots - 1);

@@ -10,31 +10,6 @@
 
 enum { SET_SIZE_MIN = 64 };
 
-/* --- names ------------------------------------------------------------------------------------ */
-
-/* A service's name has no '.', so what follows one cannot be part of another service's name. The
- * prefix keeps names like "log" or "accept" off the words of nft's own language.
- */
-const char *name_service_chain(struct arena *arena, const char *service)
-{
-	return arena_printf(arena, "svc-%s", service);
-}
-
-const char *name_service_counter(struct arena *arena, const char *service)
-{
-	return arena_printf(arena, "refused-%s", service);
-}
-
-const char *name_service_set(struct arena *arena, const char *service, uint32_t digest)
-{
-	return arena_printf(arena, "svc-%s.%08x", service, digest);
-}
-
-const char *name_guard_chain(struct arena *arena, const char *service, unsigned number)
-{
-	return arena_printf(arena, "from-%s.%u", service, number);
-}
-
 /* --- containers ------------------------------------------------------------------------------- */
 
 uint32_t build_chain(struct build *b, const char *name, bool is_base)

@@ -7,6 +7,7 @@
 #define UIDWALL_PLAN_BUILD_H
 
 #include "plan/ir.h"
+#include "plan/names.h"
 #include "policy/policy.h"
 
 struct build {
@@ -16,12 +17,6 @@ struct build {
 	const uint8_t **values; /* hash table of the operands of matches: many rules, few values */
 	size_t n_values, values_size;
 };
-
-/* Names, at most IR_NAME_MAX with the NUL; in the arena. */
-const char *name_service_chain(struct arena *arena, const char *service);
-const char *name_service_counter(struct arena *arena, const char *service);
-const char *name_service_set(struct arena *arena, const char *service, uint32_t digest);
-const char *name_guard_chain(struct arena *arena, const char *service, unsigned number);
 
 uint32_t build_chain(struct build *b, const char *name, bool is_base);
 void build_rule(struct build *b, struct ir_origin origin);

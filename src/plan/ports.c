@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "policy/values.h"
 
 enum {
@@ -20,31 +21,14 @@ enum {
 	SINGLE_PORTS_MAX = 4096, /* with more, and long ranges, the map takes ranges */
 };
 
-#define DIGEST_START 2166136261u
-
-/* FNV-1a: short, and the same on every machine. */
-static uint32_t digest(uint32_t hash, uint8_t byte)
-{
-	return (hash ^ byte) * 16777619u;
-}
-
-static uint32_t digest_text(const char *text)
-{
-	uint32_t hash = DIGEST_START;
-
-	for (const char *p = text; *p; p++)
-		hash = digest(hash, (uint8_t)*p);
-	return hash;
-}
-
 uint32_t ports_digest(const struct number_range *ports, size_t n)
 {
-	uint32_t hash = DIGEST_START;
+	uint32_t hash = HASH_START;
 
 	for (size_t i = 0; i < n; i++)
 		for (unsigned shift = 0; shift < 16; shift += 8)
-			hash = digest(digest(hash, (uint8_t)(ports[i].first >> shift)),
-				      (uint8_t)(ports[i].last >> shift));
+			hash = hash_byte(hash_byte(hash, (uint8_t)(ports[i].first >> shift)),
+					 (uint8_t)(ports[i].last >> shift));
 	return hash;
 }
 
@@ -67,7 +51,7 @@ const char *service_set_name(struct service_sets *sets, const char *meaning, ...
 		abort();
 	va_end(args);
 	/* two lines that say the same but for the elements, or a collision */
-	for (name = digest_text(text); is_used(sets, name); name++)
+	for (name = hash_text(text); is_used(sets, name); name++)
 		;
 	*ARENA_APPEND(sets->names, sets->used, sets->n_used) = name;
 	return name_service_set(sets->names, sets->service, name);

@@ -11,6 +11,7 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "policy/values.h"
 
 enum { NSS_BUFFER_FIRST = 4096, NSS_BUFFER_MAX = 1024 * 1024 };
@@ -191,12 +192,9 @@ struct identity *identity_read(struct arena *arena, struct diags *diags)
 /* The slot of a name, or the free one where it belongs. */
 static uint32_t *find_slot(const struct identity *identity, const char *name)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
 	size_t i;
 
-	for (const char *p = name; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 16777619u;
-	for (i = hash % identity->n_slots; identity->asked_slots[i];
+	for (i = hash_text(name) % identity->n_slots; identity->asked_slots[i];
 	     i = (i + 1) % identity->n_slots)
 		if (strcmp(identity->asked[identity->asked_slots[i] - 1].name, name) == 0)
 			break;

@@ -5,14 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-static uint32_t hash(const char *name)
-{
-	uint32_t h = 2166136261U; /* FNV-1a */
-
-	for (; *name; name++)
-		h = (h ^ (uint8_t)*name) * 16777619U;
-	return h;
-}
+#include "base/hash.h"
 
 static const char *name_at(const struct names *names, uint32_t index)
 {
@@ -33,7 +26,7 @@ int names_init(struct names *names, const void *array, size_t n, size_t stride)
 	if (!names->slots)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = hash(name_at(names, i)) & names->mask;
+		uint32_t at = hash_text(name_at(names, i)) & names->mask;
 
 		while (names->slots[at])
 			at = (at + 1) & names->mask;
@@ -50,7 +43,7 @@ void names_done(struct names *names)
 
 uint32_t names_find(const struct names *names, const char *name)
 {
-	uint32_t at = hash(name) & names->mask;
+	uint32_t at = hash_text(name) & names->mask;
 
 	for (; names->slots[at]; at = (at + 1) & names->mask)
 		if (strcmp(name_at(names, names->slots[at] - 1), name) == 0)
