@@ -328,6 +328,20 @@ void text_write_rule(const struct ir_ruleset *ruleset, const struct ir_rule *rul
 	}
 }
 
+char *text_rule(const struct ir_ruleset *ruleset, const struct ir_rule *rule)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	if (!out)
+		abort(); /* out of memory, as arenas do */
+	text_write_rule(ruleset, rule, out);
+	if (fclose(out) != 0)
+		abort();
+	return text;
+}
+
 void text_write(const struct ir_ruleset *ruleset, FILE *out)
 {
 	fputs("table inet " IR_TABLE_NAME "\ndelete table inet " IR_TABLE_NAME "\n\n", out);

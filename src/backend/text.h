@@ -9,5 +9,6 @@ void text_write(const struct ir_ruleset *ruleset, FILE *out);
 
 /* One rule's statements on a line, without its comment and without a newline. */
 void text_write_rule(const struct ir_ruleset *ruleset, const struct ir_rule *rule, FILE *out);
+char *text_rule(const struct ir_ruleset *ruleset, const struct ir_rule *rule); /* malloc'd */
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define CHAIN_PREFIX "from-"
+#include "plan/names.h"
 
 enum { LOOK_BACK = 8 };
 
@@ -20,13 +20,13 @@ struct share {
 	const struct ir_origin *line; /* NULL: it has none there */
 };
 
-/* "blog" of "from-blog.2"; a service's name has no dot. */
 static const char *service_of(const struct guards *guards, const struct guard_chain *chain,
 			      size_t *ret_length)
 {
-	const char *name = guards->rules->chains[chain->chain].name + strlen(CHAIN_PREFIX);
+	const char *name = "";
 
-	*ret_length = strcspn(name, ".");
+	*ret_length = 0;
+	name_parse_chain(guards->rules->chains[chain->chain].name, &name, ret_length);
 	return name;
 }
 

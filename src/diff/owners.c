@@ -5,26 +5,20 @@
 #include <string.h>
 
 #include "diff/reach.h"
-
-#define CHAIN_PREFIX "svc-"
-
-static int compare_service(const void *name, const void *service)
-{
-	return strcmp(name, ((const struct service *)service)->policy->service);
-}
+#include "plan/names.h"
 
 /* Chains and services stand in the same order, so the next one is mostly the right one. */
 static uint32_t service_of(const struct policy_set *set, const char *chain, size_t *next)
 {
-	const char *name = chain + strlen(CHAIN_PREFIX);
 	const struct service *found;
+	const char *name;
+	size_t length;
 
-	if (strncmp(chain, CHAIN_PREFIX, strlen(CHAIN_PREFIX)) != 0)
+	if (name_parse_chain(chain, &name, &length) != CHAIN_SERVICE)
 		return OWNER_REFUSED;
 	if (*next < set->n_services && strcmp(set->services[*next].policy->service, name) == 0)
 		return (uint32_t)(*next)++;
-	found = bsearch(name, set->services, set->n_services, sizeof(*set->services),
-			compare_service);
+	found = policy_set_find(set, name);
 	if (!found)
 		return OWNER_REFUSED;
 	*next = (size_t)(found - set->services) + 1;

@@ -409,7 +409,7 @@ static const struct uid_owner *find_owner(const struct uid_owner *owners, size_t
 	return low < n && owners[low].uids.first <= uid ? &owners[low] : NULL;
 }
 
-static const struct uid_owner *find_either(const struct policy_set *set, uint32_t uid)
+const struct uid_owner *policy_set_find_owner(const struct policy_set *set, uint32_t uid)
 {
 	const struct uid_owner *owner = find_owner(set->named, set->n_named, uid);
 
@@ -533,7 +533,7 @@ static void index_subuids(struct policy_set *set, struct identity *identity, str
 	struct uid_owner *list = NULL;
 
 	for (size_t i = 0; i < n_subuids; i++) {
-		const struct uid_owner *owner = find_either(set, subuids[i].owner);
+		const struct uid_owner *owner = policy_set_find_owner(set, subuids[i].owner);
 
 		if (owner && owner->service != NO_SERVICE)
 			subtract_claimed(scratch, set,
@@ -574,9 +574,19 @@ void claims_index(struct policy_set *set, struct identity *identity, struct aren
 		index_subuids(set, identity, arena, diags);
 }
 
+const char *policy_claimed_name(const struct policy *policy, const struct uid_owner *owner)
+{
+	for (size_t i = 0; i < policy->n_claims && !owner->is_subuid; i++)
+		if (policy->claims[i].kind == CLAIM_USER &&
+		    policy->claims[i].place.line == owner->place.line &&
+		    policy->claims[i].place.column == owner->place.column)
+			return policy->claims[i].name;
+	return NULL;
+}
+
 struct service *policy_set_find_uid(const struct policy_set *set, uint32_t uid)
 {
-	const struct uid_owner *owner = find_either(set, uid);
+	const struct uid_owner *owner = policy_set_find_owner(set, uid);
 
 	return owner && owner->service != NO_SERVICE ? &set->services[owner->service] : NULL;
 }

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "kernel/route.h"
+#include "plan/names.h"
 
 enum {
 	TRIES = 5,	     /* to list sockets undisturbed */
@@ -271,26 +272,18 @@ static void note_unknown(size_t n, struct diags *diags)
 		 n, n == 1 ? "" : "s", n == 1 ? "s" : "");
 }
 
-/* Chains are named "svc-SERVICE" and "from-SERVICE.N"; a service's name has no dot. */
 static const char *service_of(const struct policy_set *set, const char *chain)
 {
-	static const char *const prefixes[] = { "svc-", "from-" };
+	char name[SERVICE_NAME_MAX + 1];
+	const struct service *service;
+	const char *start;
+	size_t length;
 
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		size_t n = strlen(prefixes[i]);
-		const char *dot = strchrnul(chain, '.');
-		char name[SERVICE_NAME_MAX + 1];
-		const struct service *service;
-
-		if (strncmp(chain, prefixes[i], n) != 0 ||
-		    (size_t)(dot - chain) - n >= sizeof(name))
-			continue;
-		memcpy(name, chain + n, (size_t)(dot - chain) - n);
-		name[(size_t)(dot - chain) - n] = '\0';
-		service = policy_set_find(set, name);
-		return service ? service->policy->service : NULL;
-	}
-	return NULL;
+	if (name_parse_chain(chain, &start, &length) == CHAIN_SHARED || length >= sizeof(name))
+		return NULL;
+	snprintf(name, sizeof(name), "%.*s", (int)length, start);
+	service = policy_set_find(set, name);
+	return service ? service->policy->service : NULL;
 }
 
 static int compare_deciders(const void *a, const void *b)

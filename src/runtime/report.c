@@ -13,7 +13,7 @@
 #include "config.h"
 
 #include "backend/text.h"
-#include "plan/build.h"
+#include "plan/names.h"
 #include "policy/parse.h"
 
 enum { KEYS_MAX = 16 };
@@ -281,18 +281,6 @@ static const char *owner_origin(const struct uid_owner *owner, bool is_named)
 	return is_named ? "user" : owner->is_subuid ? "subuid" : "range";
 }
 
-/* The name by which the policy claims this uid; members of a group are claimed by none of theirs.
- */
-static const char *claimed_name(const struct policy *policy, const struct uid_owner *owner)
-{
-	for (size_t i = 0; i < policy->n_claims; i++)
-		if (policy->claims[i].kind == CLAIM_USER &&
-		    policy->claims[i].place.line == owner->place.line &&
-		    policy->claims[i].place.column == owner->place.column)
-			return policy->claims[i].name;
-	return NULL;
-}
-
 static void put_subjects(const struct generation *g, const struct service *service,
 			 struct writer *w)
 {
@@ -307,7 +295,7 @@ static void put_subjects(const struct generation *g, const struct service *servi
 		writer_begin(w, '{');
 		writer_key(w, "uids");
 		put_range(w, owner->uids);
-		writer_put_text(w, "user", is_named ? claimed_name(service->policy, owner) : NULL);
+		writer_put_text(w, "user", policy_claimed_name(service->policy, owner));
 		writer_put_text(w, "origin", owner_origin(owner, is_named));
 		writer_end(w, '}');
 	}
@@ -328,17 +316,9 @@ static void put_keys_without_effect(const struct policy *policy, struct writer *
 
 static void put_rule(const struct ir_ruleset *rules, const struct ir_rule *rule, struct writer *w)
 {
+	AUTO(mem) char *text = text_rule(rules, rule);
 	char comment[IR_COMMENT_MAX];
-	AUTO(mem) char *text = NULL;
-	AUTO(file) FILE *out = NULL;
-	size_t n;
 
-	out = open_memstream(&text, &n);
-	if (!out)
-		return;
-	text_write_rule(rules, rule, out);
-	if (fflush(out) != 0)
-		return;
 	ir_format_origin(&rule->origin, comment);
 	writer_begin(w, '{');
 	writer_put_text(w, "text", text);

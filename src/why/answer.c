@@ -51,20 +51,6 @@ static void put_reason(struct why *why, const struct reason *reason)
 
 /* --- the path of rules ------------------------------------------------------------------------ */
 
-static const char *rule_text(struct why *why, const struct ir_rule *rule)
-{
-	AUTO(mem) char *text = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-
-	if (!out)
-		return NULL;
-	text_write_rule(why->world->rules, rule, out);
-	if (fclose(out) != 0)
-		return NULL;
-	return arena_strdup(why->arena, text);
-}
-
 /* Rules without a file are shared. */
 static bool may_see(const struct why *why, const struct ir_origin *origin)
 {
@@ -82,6 +68,7 @@ static void put_path(struct why *why, const struct probe *probe)
 		const struct eval_step *step = &probe->result.steps[i];
 		const struct ir_rule *rule = &rules->rules[step->rule];
 		const struct ir_origin *origin = &rule->origin;
+		AUTO(mem) char *text = text_rule(rules, rule);
 		char comment[IR_COMMENT_MAX];
 
 		if (!may_see(why, origin))
@@ -92,7 +79,7 @@ static void put_path(struct why *why, const struct probe *probe)
 		ir_format_origin(origin, comment);
 		writer_begin(why->w, '{');
 		writer_put_text(why->w, "chain", rules->chains[step->chain].name);
-		writer_put_text(why->w, "rule", rule_text(why, rule));
+		writer_put_text(why->w, "rule", text);
 		writer_put_text(why->w, "comment", comment);
 		writer_end(why->w, '}');
 	}

@@ -19,36 +19,15 @@ enum { EPHEMERAL_FIRST = 32768, EPHEMERAL_LAST = 60999 };
 
 /* --- whose sockets ---------------------------------------------------------------------------- */
 
-static const struct uid_owner *find_owner(const struct uid_owner *owners, size_t n, uint32_t uid)
-{
-	for (size_t i = 0; i < n; i++)
-		if (owners[i].uids.first <= uid && uid <= owners[i].uids.last)
-			return &owners[i];
-	return NULL;
-}
-
 void sender_of_uid(const struct why_world *world, uint32_t uid, const char *user,
 		   struct sender *ret_sender)
 {
 	const struct policy_set *set = world->set;
-	const struct uid_owner *owner = find_owner(set->named, set->n_named, uid);
+	const struct uid_owner *owner = policy_set_find_owner(set, uid);
 
-	if (!owner)
-		owner = find_owner(set->ranges, set->n_ranges, uid);
 	*ret_sender = (struct sender){ .owner = owner, .uid = uid, .user = user };
 	if (owner && owner->service != NO_SERVICE)
 		ret_sender->service = &set->services[owner->service];
-}
-
-/* The user's name, where the policy says it. */
-static const char *claimed_name(const struct policy *policy, const struct uid_owner *owner)
-{
-	for (size_t i = 0; i < policy->n_claims; i++)
-		if (policy->claims[i].kind == CLAIM_USER && policy->claims[i].name &&
-		    !owner->is_subuid && policy->claims[i].place.line == owner->place.line &&
-		    policy->claims[i].place.column == owner->place.column)
-			return policy->claims[i].name;
-	return NULL;
 }
 
 /* The lowest uid of a range that no named user takes; false: they take them all. */
@@ -78,7 +57,7 @@ bool sender_of_service(const struct why_world *world, const struct service *serv
 				.service = service,
 				.owner = &set->named[i],
 				.uid = set->named[i].uids.first,
-				.user = claimed_name(service->policy, &set->named[i]),
+				.user = policy_claimed_name(service->policy, &set->named[i]),
 			};
 			return true;
 		}
