@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "lib/folder.h"
 #include "runtime/state.h"
 
 static struct subject subjects[] = {
@@ -39,40 +40,10 @@ static struct memory sample = {
 	.applied = 1700000001,
 };
 
-static char folder[] = "/tmp/test-state-XXXXXX";
-
 static int make_folder(void **state)
 {
 	memory_seal(&sample);
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static const char *path_of(const char *name)
-{
-	static char path[64];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
-static int remove_folder(void **state)
-{
-	unlink(path_of("last-good"));
-	unlink(path_of("off"));
-	unlink(path_of("file"));
-	return rmdir(folder);
-}
-
-static void put_file(const char *name, const char *bytes, size_t n, mode_t mode)
-{
-	FILE *f;
-
-	unlink(path_of(name));
-	f = fopen(path_of(name), "w");
-	assert_non_null(f);
-	assert_int_equal(fwrite(bytes, 1, n, f), n);
-	assert_int_equal(fclose(f), 0);
-	assert_int_equal(chmod(path_of(name), mode), 0);
+	return folder_make();
 }
 
 /* --- whole files */
@@ -82,9 +53,9 @@ static void reads_within_bounds(void **state)
 	AUTO(mem) char *bytes = NULL;
 	size_t n;
 
-	put_file("file", "0123456789", 10, 0600);
-	assert_int_equal(file_read(path_of("file"), 9, &bytes, &n), -EFBIG);
-	assert_int_equal(file_read(path_of("file"), 10, &bytes, &n), 0);
+	folder_put("file", "0123456789", 10, 0600);
+	assert_int_equal(file_read(folder_path("file"), 9, &bytes, &n), -EFBIG);
+	assert_int_equal(file_read(folder_path("file"), 10, &bytes, &n), 0);
 	assert_int_equal(n, 10);
 	assert_string_equal(bytes, "0123456789");
 	assert_int_equal(file_read("/nonexistent/file", 9, &bytes, &n), -ENOENT);
@@ -109,13 +80,13 @@ static void trusts_what_only_we_write(void **state)
 	AUTO(mem) char *bytes = NULL;
 	size_t n;
 
-	put_file("file", "x", 1, 0644);
-	assert_int_equal(file_read_trusted(path_of("file"), 9, &bytes, &n), 0);
-	put_file("file", "x", 1, 0664);
+	folder_put("file", "x", 1, 0644);
+	assert_int_equal(file_read_trusted(folder_path("file"), 9, &bytes, &n), 0);
+	folder_put("file", "x", 1, 0664);
 	mem_free(TAKE(bytes));
-	assert_int_equal(file_read_trusted(path_of("file"), 9, &bytes, &n), -EPERM);
-	put_file("file", "x", 1, 0602);
-	assert_int_equal(file_read_trusted(path_of("file"), 9, &bytes, &n), -EPERM);
+	assert_int_equal(file_read_trusted(folder_path("file"), 9, &bytes, &n), -EPERM);
+	folder_put("file", "x", 1, 0602);
+	assert_int_equal(file_read_trusted(folder_path("file"), 9, &bytes, &n), -EPERM);
 }
 
 static void replaces_or_leaves(void **state)
@@ -124,21 +95,21 @@ static void replaces_or_leaves(void **state)
 	AUTO(mem) char *bytes = NULL;
 	size_t n;
 
-	put_file("file", "old", 3, 0600);
-	assert_int_equal(file_replace_begin(path_of("file"), 0640, &replace), 0);
+	folder_put("file", "old", 3, 0600);
+	assert_int_equal(file_replace_begin(folder_path("file"), 0640, &replace), 0);
 	fputs("new", replace.stream);
 	file_replace_abort(&replace);
-	assert_int_equal(file_read(path_of("file"), 9, &bytes, &n), 0);
+	assert_int_equal(file_read(folder_path("file"), 9, &bytes, &n), 0);
 	assert_string_equal(bytes, "old");
-	assert_int_equal(access(path_of("file.new"), F_OK), -1);
+	assert_int_equal(access(folder_path("file.new"), F_OK), -1);
 
-	assert_int_equal(file_replace_begin(path_of("file"), 0640, &replace), 0);
+	assert_int_equal(file_replace_begin(folder_path("file"), 0640, &replace), 0);
 	fputs("new", replace.stream);
 	assert_int_equal(file_replace_commit(&replace), 0);
 	mem_free(TAKE(bytes));
-	assert_int_equal(file_read(path_of("file"), 9, &bytes, &n), 0);
+	assert_int_equal(file_read(folder_path("file"), 9, &bytes, &n), 0);
 	assert_string_equal(bytes, "new");
-	assert_int_equal(access(path_of("file.new"), F_OK), -1);
+	assert_int_equal(access(folder_path("file.new"), F_OK), -1);
 }
 
 /* As on a full disk: writing fails late, in fflush(). */
@@ -148,15 +119,15 @@ static void full_disk(void **state)
 	AUTO(mem) char *bytes = NULL;
 	size_t n;
 
-	put_file("file", "old", 3, 0600);
-	assert_int_equal(file_replace_begin(path_of("file"), 0600, &replace), 0);
+	folder_put("file", "old", 3, 0600);
+	assert_int_equal(file_replace_begin(folder_path("file"), 0600, &replace), 0);
 	replace.stream = freopen("/dev/full", "w", replace.stream);
 	assert_non_null(replace.stream);
 	fputs("new", replace.stream);
 	assert_int_equal(file_replace_commit(&replace), -ENOSPC);
-	assert_int_equal(file_read(path_of("file"), 9, &bytes, &n), 0);
+	assert_int_equal(file_read(folder_path("file"), 9, &bytes, &n), 0);
 	assert_string_equal(bytes, "old");
-	assert_int_equal(access(path_of("file.new"), F_OK), -1);
+	assert_int_equal(access(folder_path("file.new"), F_OK), -1);
 }
 
 /* --- last good policies */
@@ -167,7 +138,7 @@ static int load(struct arena *arena, struct memory *memory, uint64_t *checksum)
 	int r;
 
 	diags_init(&diags);
-	r = state_load_memory(folder, arena, memory, checksum, &diags);
+	r = state_load_memory(folder_name, arena, memory, checksum, &diags);
 	/* It is either taken, or missing, or complained about. */
 	assert_int_equal(diags.n, r == 0 || r == -ENOENT ? 0 : 1);
 	return r;
@@ -178,7 +149,7 @@ static void save(const struct memory *memory, uint64_t *checksum)
 	AUTO(diags) struct diags diags;
 
 	diags_init(&diags);
-	assert_int_equal(state_save_memory(folder, memory, checksum, &diags), 0);
+	assert_int_equal(state_save_memory(folder_name, memory, checksum, &diags), 0);
 	assert_int_equal(diags.n, 0);
 }
 
@@ -242,13 +213,13 @@ static void writes_only_what_is_new(void **state)
 	struct stat before, after;
 
 	save(&sample, &checksum);
-	assert_int_equal(stat(path_of("last-good"), &before), 0);
+	assert_int_equal(stat(folder_path("last-good"), &before), 0);
 	save(&sample, &checksum);
-	assert_int_equal(stat(path_of("last-good"), &after), 0);
+	assert_int_equal(stat(folder_path("last-good"), &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
-	unlink(path_of("last-good")); /* somebody tidied up */
+	unlink(folder_path("last-good")); /* somebody tidied up */
 	save(&sample, &checksum);
-	assert_int_equal(stat(path_of("last-good"), &after), 0);
+	assert_int_equal(stat(folder_path("last-good"), &after), 0);
 }
 
 /* Cut anywhere, or with any one bit flipped: not believed. */
@@ -260,21 +231,21 @@ static void notices_damage(void **state)
 	size_t n;
 
 	save(&sample, &checksum);
-	assert_int_equal(file_read(path_of("last-good"), 65536, &bytes, &n), 0);
+	assert_int_equal(file_read(folder_path("last-good"), 65536, &bytes, &n), 0);
 	for (size_t i = 0; i < n; i++) {
 		AUTO(arena) struct arena *arena = arena_new();
 
-		put_file("last-good", bytes, i, 0600);
+		folder_put("last-good", bytes, i, 0600);
 		assert_int_equal(load(arena, &memory, &loaded), -EBADMSG);
 		bytes[i] = (char)(bytes[i] ^ (1 << (i % 8)));
-		put_file("last-good", bytes, n, 0600);
+		folder_put("last-good", bytes, n, 0600);
 		assert_int_equal(load(arena, &memory, &loaded), -EBADMSG);
 		bytes[i] = (char)(bytes[i] ^ (1 << (i % 8)));
 	}
-	put_file("last-good", bytes, n, 0620);
+	folder_put("last-good", bytes, n, 0620);
 	AUTO(arena) struct arena *arena = arena_new();
 	assert_int_equal(load(arena, &memory, &loaded), -EPERM);
-	put_file("last-good", bytes, n, 0600);
+	folder_put("last-good", bytes, n, 0600);
 	assert_int_equal(load(arena, &memory, &loaded), 0);
 }
 
@@ -313,7 +284,7 @@ static void survives_lies(void **state)
 		int n = snprintf(text, sizeof(text), "%send %016llx\n", bodies[i],
 				 (unsigned long long)state_checksum(bodies[i], strlen(bodies[i])));
 
-		put_file("last-good", text, (size_t)n, 0600);
+		folder_put("last-good", text, (size_t)n, 0600);
 		if (load(arena, &memory, &loaded) != -EBADMSG)
 			fail_msg("case %zu was believed", i);
 	}
@@ -330,7 +301,7 @@ static void reads_version_1(void **state)
 	int n = snprintf(text, sizeof(text), "%send %016llx\n", body,
 			 (unsigned long long)state_checksum(body, sizeof(body) - 1));
 
-	put_file("last-good", text, (size_t)n, 0600);
+	folder_put("last-good", text, (size_t)n, 0600);
 	assert_int_equal(load(arena, &memory, &loaded), 0);
 	assert_int_equal(memory.applied, 0);
 	assert_int_equal(memory.set.n, 1);
@@ -362,7 +333,7 @@ static int load_switches(struct switches *switches)
 	int r;
 
 	diags_init(&diags);
-	r = state_load_switches(folder, switches, &diags);
+	r = state_load_switches(folder_name, switches, &diags);
 	assert_int_equal(diags.n, r < 0);
 	return r;
 }
@@ -381,7 +352,7 @@ static void switches_are_kept(void **state)
 	assert_int_equal(switches_add(&saved, "erp"), 0);
 	assert_int_equal(saved.n_services, 2);
 	saved.all_off = true;
-	assert_int_equal(state_save_switches(folder, &saved, &diags), 0);
+	assert_int_equal(state_save_switches(folder_name, &saved, &diags), 0);
 	assert_int_equal(load_switches(&got), 0);
 	assert_true(got.all_off);
 	assert_true(switches_has(&got, "blog") && switches_has(&got, "erp"));
@@ -392,9 +363,9 @@ static void switches_are_kept(void **state)
 	assert_int_equal(got.n_services, 1);
 	assert_int_equal(copy.n_services, 2);
 	switches_done(&got);
-	assert_int_equal(state_save_switches(folder, &got, &diags), 0);
-	assert_int_equal(access(path_of("off"), F_OK), -1);
-	assert_int_equal(state_save_switches(folder, &got, &diags), 0);
+	assert_int_equal(state_save_switches(folder_name, &got, &diags), 0);
+	assert_int_equal(access(folder_path("off"), F_OK), -1);
+	assert_int_equal(state_save_switches(folder_name, &got, &diags), 0);
 	assert_int_equal(diags.n, 0);
 }
 
@@ -404,7 +375,7 @@ static void switches_end_with_the_boot(void **state)
 		"uidwall-off 1 00000000-0000-0000-0000-000000000000\nall\nend\n";
 	struct switches got = { 0 };
 
-	put_file("off", other_boot, sizeof(other_boot) - 1, 0600);
+	folder_put("off", other_boot, sizeof(other_boot) - 1, 0600);
 	assert_int_equal(load_switches(&got), 0);
 	assert_false(got.all_off);
 }
@@ -418,18 +389,18 @@ static void damaged_switches_are_not_off(void **state)
 
 	diags_init(&diags);
 	assert_int_equal(switches_add(&saved, "blog"), 0);
-	assert_int_equal(state_save_switches(folder, &saved, &diags), 0);
-	assert_int_equal(file_read(path_of("off"), 4096, &bytes, &n), 0);
+	assert_int_equal(state_save_switches(folder_name, &saved, &diags), 0);
+	assert_int_equal(file_read(folder_path("off"), 4096, &bytes, &n), 0);
 	first_line = strcspn(bytes, "\n") + 1;
 	for (size_t i = first_line; i < n; i++) {
 		struct switches got = { 0 };
 
-		put_file("off", bytes, i, 0600);
+		folder_put("off", bytes, i, 0600);
 		assert_int_equal(load_switches(&got), -EBADMSG);
 		assert_false(got.all_off);
 		assert_int_equal(got.n_services, 0);
 	}
-	put_file("off", bytes, n, 0666);
+	folder_put("off", bytes, n, 0666);
 	struct switches got = { 0 };
 	assert_int_equal(load_switches(&got), -EPERM);
 	assert_false(got.all_off);
@@ -455,5 +426,5 @@ int main(void)
 		cmocka_unit_test(damaged_switches_are_not_off),
 	};
 
-	return cmocka_run_group_tests_name("state", tests, make_folder, remove_folder);
+	return cmocka_run_group_tests_name("state", tests, make_folder, folder_remove);
 }

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "runtime/boot.h"
+#include "lib/folder.h"
 #include "runtime/state.h"
 
 static struct subject subjects[] = { { .uids = { 1001, 1001 }, .is_named = true } };
@@ -24,42 +25,11 @@ static int64_t since[] = { 1700000000, 0 };
 static struct memory first = { { entries, 2, NULL, 0 }, since, 1700000000, 0 };
 static struct memory second = { { entries, 1, NULL, 0 }, since, 1700000001, 0 };
 
-static char folder[] = "/tmp/test-trial-XXXXXX";
-
 static int make_folder(void **state)
 {
 	memory_seal(&first);
 	memory_seal(&second);
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static const char *path_of(const char *name)
-{
-	static char path[64];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
-static int remove_folder(void **state)
-{
-	static const char *const names[] = { "last-good", "previous", "trial" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		unlink(path_of(names[i]));
-	return rmdir(folder); /* fails where something else was left behind */
-}
-
-static void put_file(const char *name, const char *bytes, size_t n, mode_t mode)
-{
-	FILE *f;
-
-	unlink(path_of(name));
-	f = fopen(path_of(name), "w");
-	assert_non_null(f);
-	assert_int_equal(fwrite(bytes, 1, n, f), n);
-	assert_int_equal(fclose(f), 0);
-	assert_int_equal(chmod(path_of(name), mode), 0);
+	return folder_make();
 }
 
 /* --- FOLDER/trial */
@@ -71,7 +41,7 @@ static int load(struct trial *trial)
 
 	memset(trial, 0xff, sizeof(*trial));
 	diags_init(&diags);
-	r = state_load_trial(folder, trial, &diags);
+	r = state_load_trial(folder_name, trial, &diags);
 	assert_int_equal(diags.n_errors, r < 0); /* taken or complained about */
 	return r;
 }
@@ -92,7 +62,7 @@ static void waits(void **state)
 
 	assert_int_equal(load(&got), 0);
 	assert_int_equal(got.state, TRIAL_NONE);
-	assert_int_equal(state_save_trial(folder, &saved), 0);
+	assert_int_equal(state_save_trial(folder_name, &saved), 0);
 	assert_int_equal(load(&got), 0);
 	assert_int_equal(got.state, TRIAL_WAITING);
 	assert_int_equal(got.since, saved.since);
@@ -103,13 +73,13 @@ static void waits(void **state)
 	assert_in_range(trial_left_ms(&got), 50000, 60000);
 
 	saved.deadline_ms = boot_now_ms() - 1;
-	assert_int_equal(state_save_trial(folder, &saved), 0);
+	assert_int_equal(state_save_trial(folder_name, &saved), 0);
 	assert_int_equal(load(&got), 0);
 	assert_true(got.is_of_this_boot && trial_left_ms(&got) < 0);
 
-	assert_int_equal(state_save_trial(folder, &(struct trial){ .state = TRIAL_NONE }), 0);
-	assert_int_equal(access(path_of("trial"), F_OK), -1);
-	assert_int_equal(state_save_trial(folder, &(struct trial){ .state = TRIAL_NONE }), 0);
+	assert_int_equal(state_save_trial(folder_name, &(struct trial){ .state = TRIAL_NONE }), 0);
+	assert_int_equal(access(folder_path("trial"), F_OK), -1);
+	assert_int_equal(state_save_trial(folder_name, &(struct trial){ .state = TRIAL_NONE }), 0);
 }
 
 static void is_rolled_back(void **state)
@@ -120,7 +90,7 @@ static void is_rolled_back(void **state)
 				       .reason = (enum trial_reason)i };
 		struct trial got;
 
-		assert_int_equal(state_save_trial(folder, &saved), 0);
+		assert_int_equal(state_save_trial(folder_name, &saved), 0);
 		assert_int_equal(load(&got), 0);
 		assert_int_equal(got.state, TRIAL_ROLLED_BACK);
 		assert_int_equal(got.since, saved.since);
@@ -134,7 +104,7 @@ static void put_body(const char *body)
 	int n = snprintf(text, sizeof(text), "%send %016llx\n", body,
 			 (unsigned long long)state_checksum(body, strlen(body)));
 
-	put_file("trial", text, (size_t)n, 0600);
+	folder_put("trial", text, (size_t)n, 0600);
 }
 
 /* Of another boot, or of a clock that is not ours: the time is over. */
@@ -167,18 +137,18 @@ static void notices_damage(void **state)
 	AUTO(mem) char *bytes = NULL;
 	size_t n;
 
-	assert_int_equal(state_save_trial(folder, &saved), 0);
-	assert_int_equal(file_read(path_of("trial"), 4096, &bytes, &n), 0);
+	assert_int_equal(state_save_trial(folder_name, &saved), 0);
+	assert_int_equal(file_read(folder_path("trial"), 4096, &bytes, &n), 0);
 	for (size_t i = 0; i < n; i++) {
-		put_file("trial", bytes, i, 0600);
+		folder_put("trial", bytes, i, 0600);
 		assert_int_equal(load(&got), -EBADMSG);
 		assert_int_equal(got.state, TRIAL_NONE);
 		bytes[i] = (char)(bytes[i] ^ (1 << (i % 8)));
-		put_file("trial", bytes, n, 0600);
+		folder_put("trial", bytes, n, 0600);
 		assert_int_equal(load(&got), -EBADMSG);
 		bytes[i] = (char)(bytes[i] ^ (1 << (i % 8)));
 	}
-	put_file("trial", bytes, n, 0622);
+	folder_put("trial", bytes, n, 0622);
 	assert_int_equal(load(&got), -EPERM);
 	assert_int_equal(got.state, TRIAL_NONE);
 }
@@ -233,7 +203,7 @@ static struct stat stat_of(const char *name)
 {
 	struct stat st;
 
-	assert_int_equal(stat(path_of(name), &st), 0);
+	assert_int_equal(stat(folder_path(name), &st), 0);
 	return st;
 }
 
@@ -244,10 +214,10 @@ static void expect_previous(const struct memory *want)
 	struct memory got;
 
 	diags_init(&diags);
-	assert_int_equal(state_load_previous(folder, arena, &got, &diags), 0);
+	assert_int_equal(state_load_previous(folder_name, arena, &got, &diags), 0);
 	assert_int_equal(diags.n, 0);
 	assert_true(got.checksum == want->checksum);
-	assert_int_equal(access(path_of("previous.new"), F_OK), -1);
+	assert_int_equal(access(folder_path("previous.new"), F_OK), -1);
 }
 
 /* Where the saved file holds it already it costs a name, and what replaces that file leaves it. */
@@ -257,26 +227,26 @@ static void keeps_previous(void **state)
 	uint64_t checksum = 0;
 
 	diags_init(&diags);
-	assert_int_equal(state_save_memory(folder, &first, &checksum, &diags), 0);
-	assert_int_equal(state_save_previous(folder, &first, checksum), 0);
+	assert_int_equal(state_save_memory(folder_name, &first, &checksum, &diags), 0);
+	assert_int_equal(state_save_previous(folder_name, &first, checksum), 0);
 	assert_int_equal(stat_of("previous").st_ino, stat_of("last-good").st_ino);
-	assert_int_equal(state_save_previous(folder, &first, checksum), 0);
+	assert_int_equal(state_save_previous(folder_name, &first, checksum), 0);
 	expect_previous(&first);
-	assert_int_equal(state_save_memory(folder, &second, &checksum, &diags), 0);
+	assert_int_equal(state_save_memory(folder_name, &second, &checksum, &diags), 0);
 	expect_previous(&first);
 
 	/* What was saved is not what is in force, as after a full disk. */
-	assert_int_equal(state_save_previous(folder, &first, checksum), 0);
+	assert_int_equal(state_save_previous(folder_name, &first, checksum), 0);
 	assert_int_not_equal(stat_of("previous").st_ino, stat_of("last-good").st_ino);
 	expect_previous(&first);
 	/* Somebody tidied up. */
-	unlink(path_of("last-good"));
-	assert_int_equal(state_save_previous(folder, &second, checksum), 0);
+	unlink(folder_path("last-good"));
+	assert_int_equal(state_save_previous(folder_name, &second, checksum), 0);
 	expect_previous(&second);
 
-	assert_int_equal(state_remove_previous(folder), 0);
-	assert_int_equal(state_remove_previous(folder), 0);
-	assert_int_equal(access(path_of("previous"), F_OK), -1);
+	assert_int_equal(state_remove_previous(folder_name), 0);
+	assert_int_equal(state_remove_previous(folder_name), 0);
+	assert_int_equal(access(folder_path("previous"), F_OK), -1);
 }
 
 int main(void)
@@ -288,5 +258,5 @@ int main(void)
 		cmocka_unit_test(keeps_previous),
 	};
 
-	return cmocka_run_group_tests_name("trial", tests, make_folder, remove_folder);
+	return cmocka_run_group_tests_name("trial", tests, make_folder, folder_remove);
 }
