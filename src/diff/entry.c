@@ -271,23 +271,12 @@ const char *entry_owner_name(uint32_t owner)
 /* The name by which a policy claims the uid, or NULL. */
 static const char *user_name(const struct policy *policy, struct number_range uids)
 {
-	if (uids.first != uids.last)
-		return NULL;
-	for (size_t i = 0; i < policy->n_subjects; i++) {
-		const struct subject *subject = &policy->subjects[i];
+	const char *name = NULL;
 
-		if (!subject->is_named || subject->uids.first != uids.first)
-			continue;
-		for (size_t j = 0; j < policy->n_claims; j++) {
-			const struct claim *claim = &policy->claims[j];
-
-			if (claim->kind == CLAIM_USER && claim->name &&
-			    claim->place.line == subject->place.line &&
-			    claim->place.column == subject->place.column)
-				return claim->name;
-		}
-	}
-	return NULL;
+	for (size_t i = 0; uids.first == uids.last && i < policy->n_subjects && !name; i++)
+		if (policy->subjects[i].is_named && policy->subjects[i].uids.first == uids.first)
+			name = policy_claimed_name(policy, policy->subjects[i].place);
+	return name;
 }
 
 static void put_user(const struct owner_change *change, const struct policy *policy,

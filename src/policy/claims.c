@@ -574,12 +574,12 @@ void claims_index(struct policy_set *set, struct identity *identity, struct aren
 		index_subuids(set, identity, arena, diags);
 }
 
-const char *policy_claimed_name(const struct policy *policy, const struct uid_owner *owner)
+const char *policy_claimed_name(const struct policy *policy, struct place place)
 {
-	for (size_t i = 0; i < policy->n_claims && !owner->is_subuid; i++)
+	for (size_t i = 0; i < policy->n_claims; i++)
 		if (policy->claims[i].kind == CLAIM_USER &&
-		    policy->claims[i].place.line == owner->place.line &&
-		    policy->claims[i].place.column == owner->place.column)
+		    policy->claims[i].place.line == place.line &&
+		    policy->claims[i].place.column == place.column)
 			return policy->claims[i].name;
 	return NULL;
 }

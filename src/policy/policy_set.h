@@ -90,10 +90,8 @@ struct service *policy_set_find(const struct policy_set *set, const char *name);
 /* Whose a uid is, or NULL. */
 const struct uid_owner *policy_set_find_owner(const struct policy_set *set, uint32_t uid);
 
-/* The user's name by which a policy claims the owner's uids, or NULL: a number, a group's member, a
- * range.
- */
-const char *policy_claimed_name(const struct policy *policy, const struct uid_owner *owner);
+/* The user's name at the place of a claim, or NULL: a number, a group or a range stands there. */
+const char *policy_claimed_name(const struct policy *policy, struct place place);
 
 /* The service that governs a uid, or NULL. One that two services share is governed by neither. */
 struct service *policy_set_find_uid(const struct policy_set *set, uint32_t uid);

@@ -295,7 +295,9 @@ static void put_subjects(const struct generation *g, const struct service *servi
 		writer_begin(w, '{');
 		writer_key(w, "uids");
 		put_range(w, owner->uids);
-		writer_put_text(w, "user", policy_claimed_name(service->policy, owner));
+		writer_put_text(w, "user",
+				is_named ? policy_claimed_name(service->policy, owner->place) :
+					   NULL);
 		writer_put_text(w, "origin", owner_origin(owner, is_named));
 		writer_end(w, '}');
 	}

@@ -57,7 +57,7 @@ bool sender_of_service(const struct why_world *world, const struct service *serv
 				.service = service,
 				.owner = &set->named[i],
 				.uid = set->named[i].uids.first,
-				.user = policy_claimed_name(service->policy, &set->named[i]),
+				.user = policy_claimed_name(service->policy, set->named[i].place),
 			};
 			return true;
 		}
