@@ -5,7 +5,6 @@
  * a set-user-ID program). run() has the user's uid, no group of root's and no capability. Whether
  * anything got out is for the sink to say, not for the attacker.
  */
-#define _GNU_SOURCE
 #include "way.h"
 
 #include <arpa/inet.h>

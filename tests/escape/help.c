@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* help.c - what ways share: addresses, waits, and the other side of a connection. */
-#define _GNU_SOURCE
 #include "way.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ways_tcp.c - ways out over a TCP connection that the user opens itself. */
-#define _GNU_SOURCE
 #include "way.h"
 
 #include <sys/socket.h>

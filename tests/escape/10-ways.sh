@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every way out that we know of, tried by an attacker in a service's place: without a policy it must get
+# something out, else it proves nothing; with one, nothing may arrive outside, unless docs/security.md
+# says that it does. Topology: ../netns/lib.sh; the sink's part is driver.py's.
+#
+#     10-ways.sh [PATTERN...]          only ways whose name matches
+#     PHASES='off default' 10-ways.sh  only these phases
+. "$(dirname "$0")/../netns/lib.sh"
+command -v python3 >/dev/null || skip_all "needs the program python3"
+private "$@"
+
+: "${ATTACKER:=$builddir/tests/escape/attacker}"
+HERE=$srcdir/tests/escape
+PHASES=${PHASES:-off default}
+
+# The sink answers for all addresses itself, without NAT: attempts and their peers know real addresses.
+sink_make() {
+	stop outside
+	stop capture
+	in_sink nft delete table inet sink
+	in_sink ip route add local 198.18.0.0/15 dev lo
+	in_sink ip route add local 192.0.2.53 dev lo
+	in_sink ip -6 route add local 2001:db8:bad::/48 dev lo
+	in_sink ip -6 route add local 2001:db8:f::/48 dev lo
+	in_sink ip -6 route add local 2001:db8::53 dev lo
+	in_sink sysctl -qw net.ipv6.ip_nonlocal_bind=1 net.ipv4.ip_nonlocal_bind=1
+	LINK_LOCAL=$(in_sink ip -j -6 address show dev eth0 scope link | jq -r 'first(.[].addr_info[]?.local // empty)')
+}
+
+# policy_text [KEY-AND-VALUE,]: DNS, a friend's one port, some ports to listen on
+policy_text() {
+	jq -n --argjson more "{ ${1:-} }" '{
+		user: "blog",
+		connect: [
+			{ to: "198.19.0.0/16", port: 7000 },
+			{ to: "2001:db8:f::/48", port: 7000 },
+			{ to: "198.19.0.0/16", port: 7000, protocol: "udp" },
+			{ to: "2001:db8:f::/48", port: 7000, protocol: "udp" }
+		],
+		listen: ([ range(3000; 3064) | { port: . } ] +
+			[ range(4000; 4064) | { port: ., protocol: "udp" } ])
+	} + $more'
+}
+
+# A command for the driver: that policy, or none, is in force when it ends.
+command_make() {
+	cat >"$T/bin/$1" <<-E
+		#!/bin/sh
+		rm -f "$POLICIES/blog.json"
+		[ ! -e "$T/$1.json" ] || install -m 644 "$T/$1.json" "$POLICIES/blog.json"
+		out=\$("$T/bin/uidwall" apply --config "$CONFIG" --policies "$POLICIES" \
+			--control "$CONTROL" 2>&1) && exit
+		echo "\$out" | sed 's/^/# /'
+		exit 1
+	E
+	chmod 755 "$T/bin/$1"
+}
+
+run_phase() {
+	local phase=$1 first=$2
+	shift 2
+	install -m 755 "$ATTACKER" "$T/bin/attacker"
+	PYTHONDONTWRITEBYTECODE=1 python3 "$HERE/driver.py" --phase "$phase" --first "$first" \
+		--uid "$(uid_of blog)" --other-uid "$(uid_of stranger)" --subuid 300000 --link-local "$LINK_LOCAL" \
+		--folder "$T/bin" --only "${ONLY:-*}" "$@" "$T/bin/attacker" || ((++n_failed))
+}
+
+ONLY=$*
+sink_make
+for phase in $PHASES; do
+	case $phase in
+	off) run_phase off 0 ;;
+	default)
+		start_daemon
+		policy_text >"$T/default.json"
+		command_make before
+		command_make default
+		run_phase default 3000 --before "$T/bin/before" --enforce "$T/bin/default"
+		;;
+	esac
+done
+((n_failed == 0))
