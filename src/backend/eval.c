@@ -18,6 +18,7 @@ struct run {
 	eval_count_fn count;
 	void *data;
 	struct eval_result *result;
+	uint32_t stripped; /* bit: the field of a TCP option that is no longer there */
 };
 
 static enum outcome run_chain(struct run *run, uint32_t index);
@@ -50,9 +51,11 @@ static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned length)
 }
 
 /* All values are in network order, so that memcmp() compares numbers. */
-static bool eval_match(const struct ir_stmt *s, const struct eval_packet *packet)
+static bool eval_match(const struct run *run, const struct ir_stmt *s)
 {
-	const uint8_t *value = packet->values[s->field];
+	static const uint8_t none[IR_VALUE_MAX];
+	const struct eval_packet *packet = run->packet;
+	const uint8_t *value = run->stripped & 1U << s->field ? none : packet->values[s->field];
 	unsigned length = ir_fields[s->field].length;
 
 	if (!has_field(packet, s->field))
@@ -168,7 +171,7 @@ static enum outcome run_rule(struct run *run, uint32_t chain, uint32_t rule_inde
 
 		switch ((enum ir_stmt_kind)s->kind) {
 		case IR_STMT_MATCH:
-			if (!eval_match(s, run->packet))
+			if (!eval_match(run, s))
 				return NEXT;
 			continue;
 		case IR_STMT_LOOKUP:
@@ -181,6 +184,9 @@ static enum outcome run_rule(struct run *run, uint32_t chain, uint32_t rule_inde
 		case IR_STMT_COUNTER:
 			if (run->count)
 				run->count(s->index, run->data);
+			continue;
+		case IR_STMT_STRIP:
+			run->stripped |= 1U << s->field;
 			continue;
 		case IR_STMT_REJECT:
 		case IR_STMT_VERDICT:
@@ -221,7 +227,7 @@ static enum outcome run_chain(struct run *run, uint32_t index)
 void eval_packet(const struct ir_ruleset *ruleset, const struct eval_packet *packet,
 		 eval_count_fn count, void *data, struct eval_result *ret_result)
 {
-	struct run run = { ruleset, packet, count, data, ret_result };
+	struct run run = { ruleset, packet, count, data, ret_result, 0 };
 
 	ret_result->verdict = EVAL_ACCEPT;
 	ret_result->n_steps = 0;

@@ -65,6 +65,8 @@ void packet_fields(const struct packet *packet, struct eval_packet *ret_fields)
 	*ret_fields = (struct eval_packet){ 0 };
 	if (packet->uid != PACKET_NO_OWNER)
 		eval_set_number(ret_fields, IR_SKUID, (uint64_t)packet->uid);
+	for (size_t i = 0; i < packet->n_groups && i < IR_CGROUP_LEVELS; i++)
+		eval_set_number(ret_fields, IR_CGROUP_1 + (enum ir_field)i, packet->groups[i]);
 	strncpy(oifname, packet->oifname, sizeof(oifname) - 1);
 	eval_set(ret_fields, IR_OIFNAME, oifname);
 	eval_set_number(ret_fields, IR_TIME, (uint64_t)packet->time_ns);

@@ -11,7 +11,9 @@ enum { PACKET_NO_OWNER = -1 };
 enum packet_direction { PACKET_UNTRACKED, PACKET_ORIGINAL, PACKET_REPLY };
 
 struct packet {
-	int64_t uid;	       /* fsuid of whoever opened the socket, or PACKET_NO_OWNER */
+	int64_t uid;		/* fsuid of whoever opened the socket, or PACKET_NO_OWNER */
+	const uint64_t *groups; /* of the socket: its control groups, from level 1 down */
+	size_t n_groups;
 	struct prefix to;      /* one address; says whether it is IPv4 or IPv6 */
 	uint8_t l4proto;       /* IPPROTO_... */
 	uint16_t sport, dport; /* TCP and UDP */

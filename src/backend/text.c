@@ -105,6 +105,14 @@ static void write_value(enum ir_field field, const uint8_t *bytes, FILE *out)
 	case IR_CT_DIRECTION:
 	case IR_EXTHDR_ROUTING:
 	case IR_TCPOPT_MPTCP:
+	case IR_CGROUP_1: /* only looked up: a comparison would need the group's path */
+	case IR_CGROUP_2:
+	case IR_CGROUP_3:
+	case IR_CGROUP_4:
+	case IR_CGROUP_5:
+	case IR_CGROUP_6:
+	case IR_CGROUP_7:
+	case IR_CGROUP_8:
 		write_named(field, number(bytes, ir_fields[field].length), out);
 		return;
 	case IR_FIELD_COUNT:
@@ -194,6 +202,9 @@ static void text_stmt(const struct ir_ruleset *ruleset, const struct ir_stmt *s,
 	case IR_STMT_COUNTER:
 		fprintf(out, "counter name \"%s\"", ruleset->counters[s->index].name);
 		return;
+	case IR_STMT_STRIP:
+		fprintf(out, "reset %s", ir_fields[s->field].text);
+		return;
 	case IR_STMT_REJECT:
 		fputs(s->op == IR_REJECT_TCP_RESET ? "reject with tcp reset" :
 						     "reject with icmpx type admin-prohibited",
@@ -240,6 +251,7 @@ static void write_key(enum ir_key_type type, const uint8_t *key, FILE *out)
 		write_address(key, 16, out);
 		fprintf(out, " . %" PRIu64, number(key + 16, 2));
 		return;
+	case IR_KEY_CGROUP: /* write_element() */
 	case IR_KEY_TYPE_COUNT:
 		break;
 	}
@@ -271,6 +283,8 @@ static void write_element(const struct ir_ruleset *ruleset, const struct ir_set 
 	fputs("\t\t\t", out);
 	if (set->is_interval)
 		write_interval(set, element, out);
+	else if (set->key_type == IR_KEY_CGROUP)
+		fprintf(out, "\"%s\"", element->path);
 	else
 		write_key(set->key_type, element->key, out);
 	if (*comment)

@@ -111,6 +111,7 @@ static void run_rule(const struct run *run, const struct ir_rule *rule, struct r
 			matched = match_set(run, s, matched);
 			break;
 		case IR_STMT_COUNTER:
+		case IR_STMT_STRIP:
 		case IR_STMT_VMAP:
 			break;
 		case IR_STMT_REJECT:

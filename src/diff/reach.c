@@ -238,6 +238,14 @@ static bool match(struct walk *walk, struct known *known, const struct ir_stmt *
 	case IR_SADDR_TYPE:
 		return match_fixed(s, &local);
 	case IR_SKUID: /* the chain's own uids, all of them */
+	case IR_CGROUP_1:
+	case IR_CGROUP_2:
+	case IR_CGROUP_3:
+	case IR_CGROUP_4:
+	case IR_CGROUP_5:
+	case IR_CGROUP_6:
+	case IR_CGROUP_7:
+	case IR_CGROUP_8:
 	case IR_FIELD_COUNT:
 		return true;
 	}
@@ -309,6 +317,7 @@ static void walk_lookup(struct walk *walk, const struct ir_rule *rule, uint32_t 
 		}
 		return;
 	case IR_KEY_UID: /* in guards only */
+	case IR_KEY_CGROUP:
 	case IR_KEY_TYPE_COUNT:
 		return;
 	}
@@ -358,6 +367,7 @@ static void walk_stmts(struct walk *walk, const struct ir_rule *rule, uint32_t i
 				true;
 			return;
 		case IR_STMT_COUNTER:
+		case IR_STMT_STRIP:
 			break;
 		case IR_STMT_REJECT:
 			return;

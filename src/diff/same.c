@@ -40,6 +40,7 @@ static bool same_stmt(const struct same_side *a, const struct ir_stmt *s, const 
 	case IR_STMT_VERDICT: /* jumps: to refuse, or to observe, which is the mode */
 	case IR_STMT_VMAP:    /* guards */
 	case IR_STMT_COUNTER:
+	case IR_STMT_STRIP:
 	case IR_STMT_REJECT:
 		return true;
 	}

@@ -272,6 +272,11 @@ void add_count(struct build *b, uint32_t counter)
 	add_stmt(b, IR_STMT_COUNTER)->index = counter;
 }
 
+void add_strip(struct build *b, enum ir_field option)
+{
+	add_stmt(b, IR_STMT_STRIP)->field = (uint8_t)option;
+}
+
 void add_reject(struct build *b, enum ir_reject reject)
 {
 	add_stmt(b, IR_STMT_REJECT)->op = (uint8_t)reject;

@@ -40,6 +40,7 @@ void add_match_until(struct build *b, int64_t until);		       /* INT64_MAX: noth
 void add_lookup(struct build *b, enum ir_field field, enum ir_field field2, uint32_t set);
 void add_vmap(struct build *b, enum ir_field field, uint32_t map);
 void add_count(struct build *b, uint32_t counter);
+void add_strip(struct build *b, enum ir_field option);
 void add_reject(struct build *b, enum ir_reject reject);
 void add_verdict(struct build *b, enum ir_verdict verdict, uint32_t chain);
 

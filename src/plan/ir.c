@@ -12,6 +12,11 @@
 enum { TCPOPT_MPTCP = 30 };
 
 #define ANY -1
+#define CGROUP_FIELD(level)                                                                        \
+	{                                                                                          \
+		"socket cgroupv2 level " #level, 8, true, IR_LOAD_SOCKET, NFT_SOCKET_CGROUPV2,     \
+			level, 0, ANY, 0                                                           \
+	}
 
 const struct ir_field_desc ir_fields[IR_FIELD_COUNT] = {
 	/* text, bytes, host order, load, key, offset, mask, needs, value */
@@ -48,6 +53,14 @@ const struct ir_field_desc ir_fields[IR_FIELD_COUNT] = {
 				IR_NFPROTO, NFPROTO_IPV6 },
 	[IR_TCPOPT_MPTCP] = { "tcp option mptcp", 1, false, IR_LOAD_TCPOPT, TCPOPT_MPTCP, 0, 0,
 			      IR_L4PROTO, IPPROTO_TCP },
+	[IR_CGROUP_1] = CGROUP_FIELD(1),
+	[IR_CGROUP_2] = CGROUP_FIELD(2),
+	[IR_CGROUP_3] = CGROUP_FIELD(3),
+	[IR_CGROUP_4] = CGROUP_FIELD(4),
+	[IR_CGROUP_5] = CGROUP_FIELD(5),
+	[IR_CGROUP_6] = CGROUP_FIELD(6),
+	[IR_CGROUP_7] = CGROUP_FIELD(7),
+	[IR_CGROUP_8] = CGROUP_FIELD(8),
 };
 static_assert(ARRAY_SIZE(ir_fields) == IR_FIELD_COUNT, "every ir_field needs a row");
 
@@ -61,6 +74,7 @@ static const struct {
 	[IR_KEY_IPV6] = { "ipv6_addr", 16 },
 	[IR_KEY_IPV4_PORT] = { "ipv4_addr . inet_service", 8 },
 	[IR_KEY_IPV6_PORT] = { "ipv6_addr . inet_service", 20 },
+	[IR_KEY_CGROUP] = { "cgroupsv2", 8 },
 };
 static_assert(ARRAY_SIZE(key_types) == IR_KEY_TYPE_COUNT, "every ir_key_type needs a row");
 
@@ -137,6 +151,7 @@ static const char *stmt_target(const struct ir_ruleset *ruleset, const struct ir
 			       ruleset->chains[stmt->index].name :
 			       NULL;
 	case IR_STMT_MATCH:
+	case IR_STMT_STRIP:
 	case IR_STMT_REJECT:
 		return NULL;
 	}
@@ -247,6 +262,12 @@ static void check_rule(const struct ir_ruleset *ruleset, const struct ir_chain *
 		case IR_STMT_COUNTER:
 			if (s->index >= ruleset->n_counters)
 				broken(chain->name, number, "no such counter");
+			break;
+		case IR_STMT_STRIP:
+			check_field(chain, number, s->field, &known);
+			if (ir_fields[s->field].load != IR_LOAD_TCPOPT)
+				broken(chain->name, number, "only TCP options can be stripped");
+			ended = i + 1 == rule->n_stmts;
 			break;
 		case IR_STMT_REJECT:
 			if (s->op == IR_REJECT_TCP_RESET && known.value[IR_L4PROTO] != IPPROTO_TCP)

@@ -42,8 +42,21 @@ enum ir_field {
 	IR_SADDR_TYPE,	   /* fib: 4 bytes, RTN_... as the kernel stores it (host order) */
 	IR_EXTHDR_ROUTING, /* 1 byte: 1 an IPv6 routing header is present */
 	IR_TCPOPT_MPTCP,   /* 1 byte: 1 the option is present */
+	/* 8 bytes: the number of the socket's control group, or the one above it that is so many
+	 * below the root; absent without a socket, or above it
+	 */
+	IR_CGROUP_1,
+	IR_CGROUP_2,
+	IR_CGROUP_3,
+	IR_CGROUP_4,
+	IR_CGROUP_5,
+	IR_CGROUP_6,
+	IR_CGROUP_7,
+	IR_CGROUP_8,
 	IR_FIELD_COUNT
 };
+
+enum { IR_CGROUP_LEVELS = IR_CGROUP_8 - IR_CGROUP_1 + 1 };
 
 enum ir_load {
 	IR_LOAD_META,
@@ -51,17 +64,18 @@ enum ir_load {
 	IR_LOAD_CT,
 	IR_LOAD_FIB,
 	IR_LOAD_EXTHDR,
-	IR_LOAD_TCPOPT
+	IR_LOAD_TCPOPT,
+	IR_LOAD_SOCKET
 };
 
 struct ir_field_desc {
-	const char *text; /* as nft writes it, "meta skuid" */
-	uint8_t length;	  /* bytes loaded */
-	bool host_order;  /* the kernel loads it in host order: swapped before < and >= */
-	uint8_t load;	  /* enum ir_load */
-	uint32_t key; /* NFT_META_..., NFT_PAYLOAD_... base, NFT_CT_..., NFT_FIB_RESULT_..., header
-			 or option type */
-	uint32_t offset;     /* payload: bytes from the base */
+	const char *text;    /* as nft writes it, "meta skuid" */
+	uint8_t length;	     /* bytes loaded */
+	bool host_order;     /* the kernel loads it in host order: swapped before < and >= */
+	uint8_t load;	     /* enum ir_load */
+	uint32_t key;	     /* NFT_META_..., NFT_PAYLOAD_... base, NFT_CT_..., NFT_FIB_RESULT_...,
+				NFT_SOCKET_..., header or option type */
+	uint32_t offset;     /* payload: bytes from the base; socket: the level */
 	uint8_t mask;	     /* only these bits of a single byte; 0: all */
 	int needs;	     /* enum ir_field that must have been matched before, or -1 */
 	uint8_t needs_value; /* ... and the value it must have had */
@@ -89,6 +103,7 @@ enum ir_stmt_kind {
 	IR_STMT_LOOKUP,	 /* field [. field2] is in the set `index` */
 	IR_STMT_VMAP,	 /* the verdict of the map `index` at field; none: go on */
 	IR_STMT_COUNTER, /* count in the named counter `index` */
+	IR_STMT_STRIP,	 /* overwrite the TCP option `field` with padding; Linux 5.18 */
 	IR_STMT_REJECT,	 /* drop and answer; enum ir_reject */
 	IR_STMT_VERDICT, /* enum ir_verdict; chain `index` for jump and goto */
 };
@@ -96,7 +111,7 @@ enum ir_stmt_kind {
 struct ir_stmt {
 	uint8_t kind;	/* enum ir_stmt_kind */
 	uint8_t op;	/* match: enum ir_op; verdict: enum ir_verdict; reject: enum ir_reject */
-	uint8_t field;	/* match, lookup, vmap */
+	uint8_t field;	/* match, lookup, vmap, strip */
 	uint8_t field2; /* lookup in a concatenation: the second field, else IR_FIELD_COUNT */
 	uint8_t mask;	/* IR_MASK_EQ, IR_MASK_NE */
 	uint8_t prefix_length; /* IR_PREFIX */
@@ -132,6 +147,7 @@ enum ir_key_type {
 	IR_KEY_IPV6,
 	IR_KEY_IPV4_PORT,
 	IR_KEY_IPV6_PORT,
+	IR_KEY_CGROUP,
 	IR_KEY_TYPE_COUNT
 };
 
@@ -141,6 +157,7 @@ struct ir_element {
 	uint8_t verdict;	    /* maps: IR_JUMP or IR_GOTO ... */
 	uint32_t chain;		    /* ... to this chain */
 	struct ir_origin origin;    /* what NULL: no comment */
+	const char *path;	    /* IR_KEY_CGROUP: as nft writes the key */
 };
 
 /* Elements are sorted by key, without duplicates; intervals do not overlap. */

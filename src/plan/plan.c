@@ -2,10 +2,11 @@
 /* plan.c - policies → ruleset.
  *
  *     output ─ meta skuid vmap @services ──────────► svc-NAME ─┬─► accept
+ *            ─ socket cgroupv2 vmap @units ────────►           │
  *            ─ meta skuid vmap @ranges ────────────►           ├─► dns, proxy ─► accept
  *            ─ lo, dport vmap @tcp-guards ─► from-… ─► refuse  └─► refuse (or observe)
- *            ─ initial SYN ─► initial-syn ─ sport vmap @tcp-listeners ─► svc-NAME
- *                                         └ MPTCP option ─► joins ─► drop
+ *            ─ SYN ─► syn ─ initial, sport vmap @tcp-listeners ─► svc-NAME
+ *                         └ with an MPTCP option ─► unowned
  *
  * All that services share stands in chains of its own: a new name server changes one chain, not one
  * for each service.
@@ -23,6 +24,7 @@
 #include "plan/build.h"
 #include "plan/ports.h"
 #include "plan/service.h"
+#include "plan/units.h"
 
 static const struct ir_origin no_origin;
 
@@ -148,40 +150,63 @@ static void add_owners(struct build *b, const struct uid_owner *owners, size_t n
 /* --- the base chain -----------------------------------------------------------------------------
  */
 
-/* A socket that is not the service's own (a master that runs as root) on a port that the service
- * declared is judged as the service's when it calls out: a listener, re-aimed with
- * connect(AF_UNSPEC) and connect(), sends SYNs from its port. And subflows that the kernel
- * makes for MPTCP have no owner: nothing could say whose policy they break.
+/* Subflows that the kernel makes for MPTCP have no owner: nothing says whose policy they break. So
+ * the services never get that far: they are not told from plain TCP, which their peers fall back
+ * to, once the option is stripped from their SYNs and SYN-ACKs. The SYN-ACK of a SYN cookie has no
+ * owner either; there it is stripped for everybody. A kernel that cannot strip has to drop what
+ * might be a service's subflow.
  */
-static uint32_t plan_initial_syn(struct build *b, uint32_t tcp_listeners)
+static uint32_t plan_unowned(struct build *b, bool keeps_options)
 {
-	uint32_t joins = build_chain(b, "joins", false), chain;
+	uint32_t chain = build_chain(b, "unowned", false);
 
 	build_rule(b, shared_origin("an owner is known: not made by the kernel"));
 	add_match_number(b, IR_SKUID, IR_GE, 0);
 	add_verdict(b, IR_RETURN, IR_NONE);
-	build_rule(b, shared_origin("an MPTCP subflow without an owner"));
-	add_verdict(b, IR_DROP, IR_NONE);
+	if (keeps_options) {
+		build_rule(b, shared_origin("an MPTCP subflow without an owner"));
+		add_verdict(b, IR_DROP, IR_NONE);
+		return chain;
+	}
+	build_rule(b, shared_origin("a SYN cookie: no MPTCP, no subflows without an owner"));
+	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+	add_strip(b, IR_TCPOPT_MPTCP);
+	return chain;
+}
 
-	chain = build_chain(b, "initial-syn", false);
+/* A socket that is not the service's own (a master that runs as root) on a port that the service
+ * declared is judged as the service's when it calls out: a listener, re-aimed with
+ * connect(AF_UNSPEC) and connect(), sends SYNs from its port.
+ */
+static uint32_t plan_syn(struct build *b, uint32_t tcp_listeners, bool keeps_options)
+{
+	uint32_t unowned = plan_unowned(b, keeps_options), chain = build_chain(b, "syn", false);
+
 	if (tcp_listeners != IR_NONE) {
 		build_rule(b, shared_origin("a declared port does not call out"));
 		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+		add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN | TH_ACK, TH_SYN);
 		add_vmap(b, IR_TCP_SPORT, tcp_listeners);
 	}
 	build_rule(b, no_origin);
 	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+	if (keeps_options)
+		add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN | TH_ACK, TH_SYN);
+	else
+		add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN | TH_ACK, TH_SYN | TH_ACK);
 	add_match_byte(b, IR_TCPOPT_MPTCP, IR_EQ, 1);
-	add_verdict(b, IR_JUMP, joins);
+	add_verdict(b, IR_JUMP, unowned);
 	return chain;
 }
 
 static void plan_output(struct build *b, uint32_t services, uint32_t ranges, uint32_t udp_listeners,
-			uint32_t initial_syn, const struct plan_shared *shared)
+			uint32_t syn, const struct plan_units *units,
+			const struct plan_shared *shared)
 {
 	build_chain(b, "output", true);
 	build_rule(b, no_origin);
 	add_vmap(b, IR_SKUID, services);
+	plan_unit_rules(b, units);
 	if (ranges != IR_NONE) {
 		const struct ir_set *set = &b->ruleset.sets[ranges];
 
@@ -199,8 +224,8 @@ static void plan_output(struct build *b, uint32_t services, uint32_t ranges, uin
 	}
 	build_rule(b, no_origin);
 	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
-	add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN | TH_ACK, TH_SYN);
-	add_verdict(b, IR_JUMP, initial_syn);
+	add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN, TH_SYN);
+	add_verdict(b, IR_JUMP, syn);
 }
 
 void plan_build(const struct policy_set *set, struct arena *arena, struct ir_ruleset *ret_ruleset)
@@ -213,8 +238,10 @@ void plan_build(const struct policy_set *set, struct arena *arena, struct ir_rul
 		.dns = IR_NONE,
 		.guards = { IR_NONE, IR_NONE },
 		.service_chains = arena_alloc(scratch, set->n_services * sizeof(uint32_t)),
+		.keeps_options = set->keeps_options,
 	};
-	uint32_t services, ranges = IR_NONE, listeners[2], initial_syn;
+	struct plan_units units;
+	uint32_t services, ranges = IR_NONE, listeners[2], syn;
 
 	plan_refuse(&b, &shared);
 	plan_observe(&b, set, &shared);
@@ -234,8 +261,9 @@ void plan_build(const struct policy_set *set, struct arena *arena, struct ir_rul
 		ranges = IR_NONE;
 	}
 	plan_listener_maps(&b, set, &shared, listeners);
-	initial_syn = plan_initial_syn(&b, listeners[PROTOCOL_TCP]);
-	plan_output(&b, services, ranges, listeners[PROTOCOL_UDP], initial_syn, &shared);
+	plan_units(&b, set, &shared, &units);
+	syn = plan_syn(&b, listeners[PROTOCOL_TCP], set->keeps_options);
+	plan_output(&b, services, ranges, listeners[PROTOCOL_UDP], syn, &units, &shared);
 	b.ruleset.uses_conntrack = listeners[PROTOCOL_UDP] != IR_NONE;
 
 	ir_check(&b.ruleset);

@@ -81,6 +81,29 @@ static void plan_sanity(struct build *b, const struct policy *policy, uint32_t c
 		add_verdict(b, IR_DROP, IR_NONE);
 }
 
+/* Of connections whose far side is somebody else's: it could announce addresses, and the kernel
+ * would make subflows there, without an owner. Proxy and resolvers are the operator's.
+ */
+static bool needs_plain_tcp(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_connect; i++)
+		if (policy->connect[i].protocol == PROTOCOL_TCP)
+			return true;
+	for (size_t i = 0; i < policy->n_listen; i++)
+		if (policy->listen[i].protocol == PROTOCOL_TCP)
+			return true;
+	return false;
+}
+
+static void plan_plain_tcp(struct build *b, const struct policy *policy)
+{
+	build_rule(b, file_origin(policy, "plain TCP, no MPTCP: subflows have no owner"));
+	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+	add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN, TH_SYN);
+	add_match_byte(b, IR_TCPOPT_MPTCP, IR_EQ, 1);
+	add_strip(b, IR_TCPOPT_MPTCP);
+}
+
 /* Answers of a declared TCP port are told by not being an initial SYN, without conntrack; those of
  * a UDP port only conntrack can tell from a datagram that speaks first.
  */
@@ -188,6 +211,8 @@ uint32_t plan_service(struct build *b, const struct service *service, size_t num
 		return chain;
 	}
 	plan_sanity(b, policy, counter, shared);
+	if (needs_plain_tcp(policy) && policy->mode == MODE_ENFORCE && !shared->keeps_options)
+		plan_plain_tcp(b, policy);
 	for (size_t i = 0; i < policy->n_listen; i++)
 		plan_listener(b, policy, &policy->listen[i], &sets);
 	if (meets_guards(b, policy, shared))

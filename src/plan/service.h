@@ -21,6 +21,7 @@ struct plan_shared {
 	uint32_t guards[2]; /* maps, by PROTOCOL_TCP and PROTOCOL_UDP: port → who may connect */
 	uint32_t *service_chains; /* by service; IR_NONE: off */
 	uint32_t *service_counters;
+	bool keeps_options; /* as in struct policy_set */
 };
 
 void plan_service_counters(struct build *b, const struct policy_set *set,

@@ -501,7 +501,6 @@ size_t policy_keys_without_effect(const struct policy *policy, const char *ret_n
 		{ "hosts", policy->n_hosts > 0 },
 		{ "transparent", policy->transparent },
 		{ "socket", policy->socket_path != NULL },
-		{ "unit", policy->unit != NULL },
 	};
 	size_t n = 0;
 

@@ -9,6 +9,7 @@
 enum {
 	SERVICE_NAME_MAX = 32,
 	POLICY_FILE_MAX = 1024 * 1024, /* bytes of a policy file */
+	CGROUP_LEVELS = 8,	       /* a unit's control group is at most so deep */
 };
 
 #define UID_LAST 4294967294u /* (uid_t)-1 means "no user" in every system call */

@@ -15,6 +15,7 @@
 #include "policy/folder.h"
 #include "policy/last_good.h"
 #include "policy/parse.h"
+#include "policy/units.h"
 #include "policy/users.h"
 
 enum { MISTAKES_PER_FILE_MAX = 50 };
@@ -285,13 +286,17 @@ static void merge_same_names(struct reader *reader)
 	join_same_names(reader);
 }
 
-/* A service has one file, and a uid one service. */
+/* A service has one file, and a uid and a unit one service. */
 static void settle(struct reader *reader)
 {
-	do
+	bool again = true;
+
+	while (again) {
 		merge_same_names(reader);
-	while (claims_settle(reader->candidates, reader->n, reader->identity, reader->arena, demote,
-			     reader, reader->diags));
+		again = claims_settle(reader->candidates, reader->n, reader->identity,
+				      reader->arena, demote, reader, reader->diags);
+		again |= units_settle(reader->candidates, reader->n, demote, reader, reader->diags);
+	}
 	claims_yield(reader->candidates, reader->n, reader->arena);
 }
 
@@ -354,6 +359,7 @@ static void finish_set(struct reader *reader, struct policy_set *set)
 		set->services[i] = (struct service){ .policy = reader->candidates[i].policy,
 						     .state = reader->candidates[i].state };
 	claims_index(set, reader->identity, reader->arena, reader->diags);
+	units_find(set, reader->arena, NULL, NULL, reader->diags);
 	advice_give(set, reader->identity, reader->diags);
 	find_problems(set, reader->diags, reader->arena);
 }

@@ -36,6 +36,15 @@ struct uid_owner {
 	bool is_subuid;
 };
 
+/* A control group that a policy's unit has right now. */
+struct unit_group {
+	uint64_t id;	      /* what the kernel compares: the number of its folder's inode */
+	uint8_t level;	      /* folders between it and the root of cgroup2; 1: directly below */
+	uint32_t service;     /* index; NO_SERVICE: two services name it, everything is refused */
+	const char *path;     /* below the mount, "system.slice/blog.service" */
+	const char *nft_path; /* as nft takes it: below /sys/fs/cgroup */
+};
+
 struct policy_set {
 	struct config config;
 	struct service *services; /* sorted by name, without duplicates */
@@ -44,6 +53,9 @@ struct policy_set {
 	size_t n_named;
 	struct uid_owner *ranges; /* ... over these; sorted, disjoint */
 	size_t n_ranges;
+	struct unit_group *groups; /* sorted by id; units.h */
+	size_t n_groups;
+	bool keeps_options; /* the kernel cannot strip TCP options: before Linux 5.18 */
 };
 
 /* A policy that was in force before, with the uids it had then. */

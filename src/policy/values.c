@@ -467,7 +467,7 @@ static bool is_unit_name(const char *name)
 	static const char *const suffixes[] = { ".service", ".slice", ".scope", ".socket" };
 	size_t n = strlen(name);
 
-	if (n > 255)
+	if (n > 255 || name[0] == '-') /* "-.slice" holds the whole system */
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!isalnum((unsigned char)name[i]) && !strchr(":-_.\\@", name[i]))
@@ -485,13 +485,14 @@ static bool is_unit_name(const char *name)
 static bool is_group_path(const char *path)
 {
 	size_t n = strlen(path);
+	unsigned level = 0;
 
 	if (path[0] != '/' || n < 2 || n > 1024)
 		return false;
 	for (const char *p = path; *p;) {
 		size_t part = strcspn(p + 1, "/");
 
-		if (part == 0 || (part == 1 && p[1] == '.') ||
+		if (++level > CGROUP_LEVELS || part == 0 || (part == 1 && p[1] == '.') ||
 		    (part == 2 && p[1] == '.' && p[2] == '.'))
 			return false;
 		for (size_t i = 1; i <= part; i++)
@@ -513,12 +514,13 @@ static int parse_unit(struct cursor at, void *ret, struct diags *diags)
 }
 
 const struct value_type value_unit = {
-	.expected = "a systemd unit such as \"blog.service\", or a path below the cgroup2 mount "
-		    "such as \"/system.slice/blog.service\"",
+	.expected = "a systemd unit such as \"blog.service\", or a path of at most 8 folders "
+		    "below the cgroup2 mount such as \"/system.slice/blog.service\"",
 	.parse = parse_unit,
 	.schema = "{'type':'string','anyOf':[{'maxLength':255,'pattern':"
-		  "'^[A-Za-z0-9:_.\\\\\\\\@-]+\\\\.(service|slice|scope|socket)$'},"
-		  "{'maxLength':1024,'pattern':'^(/(?!\\\\.{1,2}(/|$))[!#-.0-~]+)+$'}]}",
+		  "'^[A-Za-z0-9:_.\\\\\\\\@][A-Za-z0-9:_.\\\\\\\\@-]*\\\\.(service|slice|scope|"
+		  "socket)$'},"
+		  "{'maxLength':1024,'pattern':'^(/(?!\\\\.{1,2}(/|$))[!#-.0-~]+){1,8}$'}]}",
 };
 
 static int parse_path(struct cursor at, void *ret, struct diags *diags)

@@ -253,7 +253,7 @@ void random_policy_print(unsigned seed, unsigned number, FILE *out)
 		fprintf(out, ",\n  \"mode\": \"%s\"",
 			random_chance(&random, 3) ? "enforce" : "monitor");
 	if (random_chance(&random, 6))
-		fputs(",\n  \"unit\": \"app@1.service\"", out);
+		fprintf(out, ",\n  \"unit\": \"app@%u.service\"", number);
 	if (random_chance(&random, 6))
 		fputs(",\n  \"hosts\": [\"*.example.org\", \"example.net:8443\", "
 		      "\"[2001:db8::1]\"]",

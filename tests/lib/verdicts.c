@@ -64,6 +64,15 @@ static uint8_t parse_protocol(const char *word)
 	misspelt("protocol", word);
 }
 
+static void set_groups(char *text, struct packet *packet)
+{
+	static uint64_t groups[CGROUP_LEVELS];
+
+	packet->groups = groups;
+	for (char *part = strtok(text, "/"); part; part = strtok(NULL, "/"))
+		groups[packet->n_groups++] = strtoull(part, NULL, 10);
+}
+
 static void parse_oddity(const char *word, char **rest, struct packet *packet)
 {
 	static const struct {
@@ -83,6 +92,8 @@ static void parse_oddity(const char *word, char **rest, struct packet *packet)
 		packet->oifname = strsep(rest, " ");
 	else if (strcmp(word, "from") == 0)
 		packet->sport = (uint16_t)atoi(strsep(rest, " "));
+	else if (strcmp(word, "in") == 0)
+		set_groups(strsep(rest, " "), packet);
 	else if (strcmp(word, "type") == 0)
 		packet->icmp_type = (uint8_t)atoi(strsep(rest, " "));
 	else if (strcmp(word, "mptcp") == 0)

@@ -166,6 +166,14 @@ static void wish_match(struct aim *aim, const struct ir_stmt *s, struct wish *wi
 		wish->mptcp = s->value[0];
 		return;
 	case IR_TIME:
+	case IR_CGROUP_1:
+	case IR_CGROUP_2:
+	case IR_CGROUP_3:
+	case IR_CGROUP_4:
+	case IR_CGROUP_5:
+	case IR_CGROUP_6:
+	case IR_CGROUP_7:
+	case IR_CGROUP_8:
 	case IR_FIELD_COUNT:
 		return;
 	}
@@ -203,6 +211,7 @@ static void wish_element(struct aim *aim, const struct ir_stmt *s, struct wish *
 	case IR_KEY_IPV6_PORT:
 		near_address(&aim->random, e->key, last, ADDR_V6, &wish->to);
 		break;
+	case IR_KEY_CGROUP:
 	case IR_KEY_TYPE_COUNT:
 		return;
 	}

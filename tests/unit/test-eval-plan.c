@@ -233,7 +233,7 @@ static void test_strange_sockets(void **state)
 		{ "root udp 192.0.2.9:80 from 5000 original", EVAL_PROHIBITED, NO_LINE("app") },
 		{ "root udp 192.0.2.9:80 from 5000 reply", EVAL_ACCEPT, NULL },
 		{ "root udp 192.0.2.9:80 from 5000", EVAL_ACCEPT, NULL },
-		{ "nobody tcp 192.0.2.9:80 mptcp", EVAL_DROP, NULL },
+		{ "nobody tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
 		{ "nobody tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
 		{ "nobody tcp 192.0.2.9:80 mptcp ack", EVAL_ACCEPT, NULL },
 		{ "nobody tcp 192.0.2.9:80 mptcp synack", EVAL_ACCEPT, NULL },
@@ -245,6 +245,73 @@ static void test_strange_sockets(void **state)
 
 	(void)state;
 	judge_all(cases, ARRAY_SIZE(cases));
+}
+
+/* As on a kernel that cannot strip options. */
+static void test_kept_options(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "nobody tcp 192.0.2.9:80 mptcp", EVAL_DROP, NULL },
+		{ "nobody tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
+		{ "nobody tcp 192.0.2.9:80 mptcp ack", EVAL_ACCEPT, NULL },
+		{ "nobody tcp 192.0.2.9:80 mptcp synack", EVAL_ACCEPT, NULL },
+		{ "root tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
+		{ "other tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
+		{ "app tcp 198.51.100.1:8000 mptcp", EVAL_ACCEPT, "app.json:3 connect" },
+	};
+	AUTO(scene) struct scene *scene = make_scene();
+
+	(void)state;
+	scene->set.keeps_options = true;
+	assert_int_equal(verdicts_wrong(&scene->set, cases, ARRAY_SIZE(cases)), 0);
+}
+
+static void test_units(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "nobody tcp 192.0.2.9:80 in 10/11", EVAL_RESET, NO_LINE("web") },
+		{ "root tcp 192.0.2.9:80 in 10/11", EVAL_RESET, NO_LINE("web") },
+		{ "root tcp 192.0.2.9:80 in 10/11/77/78", EVAL_RESET, NO_LINE("web") },
+		{ "root udp 192.0.2.9:80 in 10/11", EVAL_PROHIBITED, NO_LINE("web") },
+		{ "root tcp 192.0.2.9:80 in 10", EVAL_ACCEPT, NULL },
+		{ "root tcp 192.0.2.9:80 in 10/12", EVAL_ACCEPT, NULL },
+		/* units within the other's */
+		{ "root tcp 192.0.2.9:80 in 20", EVAL_RESET, NO_LINE("v4") },
+		{ "root tcp 192.0.2.9:80 in 20/21/22", EVAL_RESET, NO_LINE("wide") },
+		{ "root tcp 192.0.2.9:25 in 20", EVAL_ACCEPT, "v4.json:1 connect" },
+		{ "root tcp 192.0.2.9:25 in 20/21/22", EVAL_RESET, NO_LINE("wide") },
+		/* a user by name has the first word, a range the last */
+		{ "app tcp 198.51.100.1:8000 in 10/11", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "60001 tcp 192.0.2.9:25 in 20", EVAL_ACCEPT, "v4.json:1 connect" },
+		{ "60001 tcp 192.0.2.9:25 in 77", EVAL_RESET, NO_LINE("range") },
+		/* two services' */
+		{ "root tcp 192.0.2.9:80 in 10/30", EVAL_RESET, NULL },
+		/* whose service is off */
+		{ "root tcp 192.0.2.9:80 in 10/31", EVAL_ACCEPT, NULL },
+	};
+	static struct unit_group groups[] = {
+		{ 11, 2, 0, "app.slice/web.service", "app.slice/web.service" },
+		{ 20, 1, 0, "v4.slice", "v4.slice" },
+		{ 22, 3, 0, "v4.slice/x/wide.service", "v4.slice/x/wide.service" },
+		{ 30, 2, NO_SERVICE, "app.slice/shared.service", "app.slice/shared.service" },
+		{ 31, 2, 0, "app.slice/off.service", "app.slice/off.service" },
+	};
+	static const char *const services[] = { "web", "v4", "wide", NULL, "off" };
+	AUTO(scene) struct scene *scene = make_scene();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		struct service *service;
+
+		if (!services[i])
+			continue;
+		service = policy_set_find(&scene->set, services[i]);
+		service->policy->unit = groups[i].path;
+		groups[i].service = (uint32_t)(service - scene->set.services);
+	}
+	scene->set.groups = groups;
+	scene->set.n_groups = ARRAY_SIZE(groups);
+	assert_int_equal(verdicts_wrong(&scene->set, cases, ARRAY_SIZE(cases)), 0);
 }
 
 #define NOT_NAMED(line) EVAL_RESET, "app.json:" #line " listen: from does not name them", "app"
@@ -419,7 +486,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connect),		cmocka_unit_test(test_until),
 		cmocka_unit_test(test_dns_and_proxy),	cmocka_unit_test(test_listen),
-		cmocka_unit_test(test_strange_sockets), cmocka_unit_test(test_from),
+		cmocka_unit_test(test_strange_sockets), cmocka_unit_test(test_kept_options),
+		cmocka_unit_test(test_units),		cmocka_unit_test(test_from),
 		cmocka_unit_test(test_sanity),		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_ranges),		cmocka_unit_test(test_long_lists),
 	};

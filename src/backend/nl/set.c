@@ -17,6 +17,7 @@
 /* nft's numbers for types and byte orders: the kernel only keeps them, "nft list" reads them. */
 enum { NFT_HOST_ENDIAN = 1, NFT_BIG_ENDIAN = 2, NFT_EXPR_CONCAT = 13, NFT_CONCAT_BITS = 6 };
 enum { NFT_TYPE_IPADDR = 7, NFT_TYPE_IP6ADDR = 8, NFT_TYPE_SERVICE = 13, NFT_TYPE_UID = 24 };
+enum { NFT_TYPE_CGROUPV2 = 46 };
 
 static const struct {
 	uint32_t type;
@@ -28,6 +29,7 @@ static const struct {
 	[IR_KEY_IPV6] = { NFT_TYPE_IP6ADDR, NFT_BIG_ENDIAN },
 	[IR_KEY_IPV4_PORT] = { NFT_TYPE_IPADDR << NFT_CONCAT_BITS | NFT_TYPE_SERVICE, 0 },
 	[IR_KEY_IPV6_PORT] = { NFT_TYPE_IP6ADDR << NFT_CONCAT_BITS | NFT_TYPE_SERVICE, 0 },
+	[IR_KEY_CGROUP] = { NFT_TYPE_CGROUPV2, NFT_HOST_ENDIAN },
 };
 static_assert(ARRAY_SIZE(key_types) == IR_KEY_TYPE_COUNT, "every ir_key_type needs a row");
 
@@ -125,11 +127,13 @@ void nl_flush_set(const struct nl_writer *writer, uint32_t set)
 
 void nl_element_key(const struct ir_set *set, const uint8_t *key, uint8_t ret_key[IR_KEY_MAX])
 {
+	unsigned n = ir_key_length(set->key_type);
+
 	memcpy(ret_key, key, IR_KEY_MAX);
-	if (set->key_type == IR_KEY_UID && !set->is_interval &&
+	if (key_types[set->key_type].byte_order == NFT_HOST_ENDIAN && !set->is_interval &&
 	    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-		for (unsigned i = 0; i < 4; i++)
-			ret_key[i] = key[3 - i];
+		for (unsigned i = 0; i < n; i++)
+			ret_key[i] = key[n - 1 - i];
 }
 
 void nl_elements_init(struct nl_elements *elements, const struct nl_writer *writer, uint32_t set,

@@ -24,6 +24,8 @@ enum expr_kind {
 	EXPR_CT,
 	EXPR_FIB,
 	EXPR_EXTHDR,
+	EXPR_SOCKET,
+	EXPR_STRIP, /* an exthdr without a register */
 	EXPR_BITWISE,
 	EXPR_BYTEORDER,
 	EXPR_CMP,
@@ -34,16 +36,10 @@ enum expr_kind {
 };
 
 static const char *const expr_names[] = {
-	[EXPR_META] = "meta",
-	[EXPR_PAYLOAD] = "payload",
-	[EXPR_CT] = "ct",
-	[EXPR_FIB] = "fib",
-	[EXPR_EXTHDR] = "exthdr",
-	[EXPR_BITWISE] = "bitwise",
-	[EXPR_BYTEORDER] = "byteorder",
-	[EXPR_CMP] = "cmp",
-	[EXPR_REJECT] = "reject",
-	[EXPR_RESET] = "reject",
+	[EXPR_META] = "meta",	      [EXPR_PAYLOAD] = "payload", [EXPR_CT] = "ct",
+	[EXPR_FIB] = "fib",	      [EXPR_EXTHDR] = "exthdr",	  [EXPR_SOCKET] = "socket",
+	[EXPR_STRIP] = "exthdr",      [EXPR_BITWISE] = "bitwise", [EXPR_BYTEORDER] = "byteorder",
+	[EXPR_CMP] = "cmp",	      [EXPR_REJECT] = "reject",	  [EXPR_RESET] = "reject",
 	[EXPR_VERDICT] = "immediate",
 };
 static_assert(ARRAY_SIZE(expr_names) == EXPR_KIND_COUNT, "every expr_kind needs a name");
@@ -145,6 +141,12 @@ static void put_load(struct nlmsghdr *nlh, struct nl_exprs *exprs, enum ir_field
 				   desc->load == IR_LOAD_EXTHDR ? NFT_EXTHDR_OP_IPV6 :
 								  NFT_EXTHDR_OP_TCPOPT);
 		nftnl_expr_set_u32(expr, NFTNL_EXPR_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
+		break;
+	case IR_LOAD_SOCKET:
+		expr = exprs->kinds[EXPR_SOCKET];
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_SOCKET_DREG, reg);
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_SOCKET_KEY, desc->key);
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_SOCKET_LEVEL, desc->offset);
 		break;
 	default:
 		abort();
@@ -311,6 +313,15 @@ static void nl_reject(struct nlmsghdr *nlh, struct nl_exprs *exprs, enum ir_reje
 	put_expr(nlh, expr);
 }
 
+static void nl_strip(struct nlmsghdr *nlh, struct nl_exprs *exprs, enum ir_field option)
+{
+	struct nftnl_expr *expr = exprs->kinds[EXPR_STRIP];
+
+	nftnl_expr_set_u8(expr, NFTNL_EXPR_EXTHDR_TYPE, (uint8_t)ir_fields[option].key);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
+	put_expr(nlh, expr);
+}
+
 static int nl_verdict(struct nlmsghdr *nlh, struct nl_exprs *exprs,
 		      const struct ir_ruleset *ruleset, const struct ir_stmt *s)
 {
@@ -356,6 +367,9 @@ static int nl_stmt(struct nlmsghdr *nlh, struct nl_exprs *exprs, const struct ir
 		return put_named(nlh, "objref", NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER,
 				 NFTNL_EXPR_OBJREF_IMM_NAME, ruleset->counters[s->index].name, 0,
 				 0);
+	case IR_STMT_STRIP:
+		nl_strip(nlh, exprs, s->field);
+		return 0;
 	case IR_STMT_REJECT:
 		nl_reject(nlh, exprs, s->op);
 		return 0;
