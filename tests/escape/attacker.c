@@ -21,7 +21,11 @@ enum { LIMIT_S = 90, AFTER_MS = 20 };
 
 /* Weak: a part that is not linked in has no ways. */
 #pragma weak ways_udp
+#pragma weak ways_udp_past
 #pragma weak ways_ip
+#pragma weak ways_header
+#pragma weak ways_group
+#pragma weak ways_family
 #pragma weak ways_loopback
 #pragma weak ways_uring
 #pragma weak ways_orphan
@@ -31,7 +35,8 @@ enum { LIMIT_S = 90, AFTER_MS = 20 };
 #pragma weak ways_listen
 
 static const struct way *const tables[] = { ways_tcp,	   ways_listen, ways_orphan, ways_older,
-					    ways_inherit,  ways_mptcp,	ways_udp,    ways_ip,
+					    ways_inherit,  ways_mptcp,	ways_udp,    ways_udp_past,
+					    ways_ip,	   ways_header, ways_group,  ways_family,
 					    ways_loopback, ways_uring };
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
 
