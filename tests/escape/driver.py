@@ -146,8 +146,10 @@ class Outside:
             attempt = self.attempts.get(packet.attempt())
             if not attempt or not packet.counts():
                 continue
-            # On loopback, what comes from the port is the stranger's answer.
-            if where == "box" and packet.sport == frames.FIRST_PORT + attempt.n:
+            # On loopback, what comes from the port is the stranger's answer, and errors are ours.
+            if where == "box" and (
+                packet.sport == frames.FIRST_PORT + attempt.n or packet.is_error()
+            ):
                 continue
             attempt.frames.append((time.monotonic(), where, packet))
 

@@ -4,8 +4,8 @@
 Every attempt has addresses, a port and a marker of its own; each of the three is enough. What a kernel
 sends by itself does not count: ARP, neighbour discovery, IGMP and MLD, ICMP errors, bare RSTs and
 bare SYN-ACKs (both answer what came from outside). Nor does what the policy allows: the friend's one
-port, and answers from declared ports. But the marker always counts, wherever it turns up: the only
-exception is the friend's one port.
+port, and answers from declared ports. But the marker always counts, wherever it turns up, in an ICMP
+error that somebody provoked too: the only exception is the friend's one port.
 """
 import ipaddress
 import re
@@ -110,6 +110,10 @@ class Packet:
                 return port - FIRST_PORT
         return None
 
+    def is_error(self):
+        """An ICMP error; it carries the packet that it is about."""
+        return bool(self.payload) and self.payload[0] in ICMP_ERRORS.get(self.protocol, ())
+
     def is_kernels(self):
         if self.version == 0:
             return True  # ARP, and what is no IP
@@ -117,9 +121,7 @@ class Packet:
             return True
         if self.protocol == IGMP:
             return True
-        if self.payload[:1] and self.payload[0] in ICMP_ERRORS.get(self.protocol, ()):
-            return True
-        return False
+        return self.is_error() and not MARKER.search(self.data)
 
     def is_allowed(self):
         """By the policy; never with IP options or extension headers."""
