@@ -43,6 +43,7 @@ struct unit_group {
 	uint32_t service;     /* index; NO_SERVICE: two services name it, everything is refused */
 	const char *path;     /* below the mount, "system.slice/blog.service" */
 	const char *nft_path; /* as nft takes it: below /sys/fs/cgroup */
+	bool is_gone;	      /* removed: what its processes left behind is still governed */
 };
 
 struct policy_set {

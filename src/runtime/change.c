@@ -239,6 +239,19 @@ static void forget_gone_services(struct wall *wall)
 		state_save_switches(wall->options.state, &wall->switches, &wall->last->diags);
 }
 
+/* What processes of units that ended left behind is governed by the next generation as well. */
+static void keep_gone_groups(const struct wall *wall, struct generation *next)
+{
+	struct arena *arena;
+	struct policy_set set;
+
+	if (!wall->current || !wall->current->set.n_groups)
+		return;
+	arena = arena_new();
+	generation_find_groups(next, wall->current, NULL, NULL, arena, &set, &wall->last->diags);
+	generation_take_groups(next, &set, arena);
+}
+
 int change_read(const struct wall *wall, enum generation_source source, const struct memory *memory,
 		struct generation **ret_next)
 {
@@ -249,6 +262,8 @@ int change_read(const struct wall *wall, enum generation_source source, const st
 			    &wall->last->diags);
 	if (r < 0)
 		return r;
+	keep_gone_groups(wall, *ret_next);
+	(*ret_next)->set.keeps_options = !nl_table_features(wall->table)->strips_options;
 	progress(wall, "planning rules");
 	generation_plan(*ret_next, &wall->switches, &(*ret_next)->rules);
 	return 0;
@@ -290,5 +305,32 @@ int change_rules(struct wall *wall, const struct switches *switches, struct writ
 	wall->current->rules = rules;
 	rules = (struct rules){ 0 };
 	count_change(wall);
+	return 0;
+}
+
+int change_groups(struct wall *wall, const struct policy_set *set, struct arena *arena,
+		  struct diags *diags)
+{
+	struct generation *current = wall->current;
+	struct unit_group *groups = current->set.groups;
+	size_t n_groups = current->set.n_groups;
+	AUTO(rules) struct rules rules = { 0 };
+	struct nl_result result;
+	int r = 0;
+
+	current->set.groups = set->groups;
+	current->set.n_groups = set->n_groups;
+	generation_plan(current, &wall->switches, &rules);
+	if (wall->is_standing)
+		r = nl_table_apply(wall->table, &current->rules.set, &rules.set, &result, diags);
+	if (r < 0) {
+		current->set.groups = groups;
+		current->set.n_groups = n_groups;
+		return r;
+	}
+	generation_take_groups(current, set, arena);
+	rules_done(&current->rules);
+	current->rules = rules;
+	rules = (struct rules){ 0 };
 	return 0;
 }

@@ -35,4 +35,10 @@ int change_generation(struct wall *wall, struct generation **next, struct writer
  */
 int change_rules(struct wall *wall, const struct switches *switches, struct writer *explain);
 
+/* Puts the policies in force with the control groups of `set`, which live in the arena, and takes
+ * both; no change as change_begin() has them. -errno with diags: nothing happened.
+ */
+int change_groups(struct wall *wall, const struct policy_set *set, struct arena *arena,
+		  struct diags *diags);
+
 #endif

@@ -18,6 +18,7 @@
 
 #include "backend/nl/counter.h"
 #include "backend/nl/present.h"
+#include "backend/nl/probe.h"
 #include "backend/nl/refusal.h"
 #include "backend/nl/set.h"
 #include "backend/nl/turn.h"
@@ -192,28 +193,6 @@ int nl_table_remove(struct nl_table *table, struct diags *diags)
 	return r;
 }
 
-/* Asks whether a table could be made with both flags, in a batch that is taken back. */
-static int probe(struct nl_table *table, struct diags *diags)
-{
-	static const struct ir_ruleset none;
-	struct nl_batch batch;
-	struct nl_writer writer = { .batch = &batch, .exprs = table->exprs, .ruleset = &none };
-	struct nl_outcome outcome;
-	int r;
-
-	nl_batch_init(&batch);
-	nl_add_table(&writer, IR_TABLE_NAME "-probe", NL_TABLE_OWNER | NL_TABLE_PERSIST,
-		     NLM_F_CREATE);
-	r = nl_batch_try(&batch, table->sock, &outcome);
-	table->features.owner_persist = r == 0;
-	if (r < 0 && outcome.n_refusals && outcome.refusals[0].has_item)
-		r = 0; /* it does not know these flags */
-	if (r < 0)
-		nl_report(&outcome, r, NULL, &none, diags);
-	nl_batch_done(&batch);
-	return r;
-}
-
 int nl_table_open(struct nl_table **ret_table, struct diags *diags)
 {
 	static const struct nl_outcome no_answer;
@@ -226,7 +205,7 @@ int nl_table_open(struct nl_table **ret_table, struct diags *diags)
 	r = table->exprs ? nl_sock_open(&table->sock) : -ENOMEM;
 	if (r < 0)
 		return nl_report(&no_answer, r, NULL, NULL, diags);
-	r = probe(table, diags);
+	r = nl_probe(table->sock, table->exprs, &table->features, diags);
 	if (r < 0)
 		return r;
 	*ret_table = TAKE(table);

@@ -58,6 +58,7 @@ int nl_table_read_counter(struct nl_table *table, const char *name,
 /* What the kernel can: "owner, persist" and the like, for `status`. */
 struct nl_features {
 	bool owner_persist;
+	bool strips_options; /* IR_STMT_STRIP; Linux 5.18 */
 };
 const struct nl_features *nl_table_features(const struct nl_table *table);
 
