@@ -28,7 +28,8 @@ int cannot(const char *call)
 
 void bind_to(int fd, union way_address address)
 {
-	bind(fd, &address.any, way_length(&address));
+	if (bind(fd, &address.any, way_length(&address)) < 0)
+		way_wrong("bind: %s", strerror(errno));
 }
 
 int set_number(int fd, int level, int name, int value)

@@ -74,7 +74,7 @@ void datagram_send(const struct way_aim *aim, const struct datagram *d, int fd);
 /* Both; a way's run(). */
 int datagram_run(const struct way_aim *aim, const struct datagram *d);
 
-/* bind(), without asking what came of it. */
+/* bind(), which is no part of a way: a wrong test when it fails. */
 void bind_to(int fd, union way_address address);
 
 /* setsockopt() of an int; WAY_CANNOT with the reason said, or 0. */

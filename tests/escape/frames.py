@@ -123,9 +123,14 @@ class Packet:
             return True
         return self.is_error() and not MARKER.search(self.data)
 
+    def is_foreign(self):
+        """Its source is an address of the sink's."""
+        bases = (V4, V4_FRIEND) if self.version == 4 else (V6, V6_FRIEND)
+        return any(0 < self.source - base < 65536 for base in bases)
+
     def is_allowed(self):
-        """By the policy; never with IP options or extension headers."""
-        if not self.plain or self.protocol not in (TCP, UDP):
+        """By the policy; never with IP options or extension headers, or from an address of the sink's."""
+        if not self.plain or self.is_foreign() or self.protocol not in (TCP, UDP):
             return False
         base = V4_FRIEND if self.version == 4 else V6_FRIEND
         if self.dport == FRIEND_PORT and 0 < self.destination - base < 65536:
