@@ -28,6 +28,13 @@ sink_make() {
 	LINK_LOCAL=$(in_sink ip -j -6 address show dev eth0 scope link | jq -r 'first(.[].addr_info[]?.local // empty)')
 }
 
+# Settings that some machines have and that give an attacker more to try.
+box_settings() {
+	# fast open without cookies; ports below 1024 for everybody, as container engines like it
+	sysctl -qw net.ipv4.tcp_fastopen=0x207 net.ipv4.ip_unprivileged_port_start=0
+	in_sink sysctl -qw net.ipv4.tcp_fastopen=0x603
+}
+
 # policy_text [KEY-AND-VALUE,]: DNS, a friend's one port, some ports to listen on
 policy_text() {
 	jq -n --argjson more "{ ${1:-} }" '{
@@ -68,6 +75,7 @@ run_phase() {
 
 ONLY=$*
 sink_make
+box_settings
 for phase in $PHASES; do
 	case $phase in
 	off) run_phase off 0 ;;

@@ -133,10 +133,11 @@ static void list(void)
 {
 	for (int t = 0; t < N_TABLES; t++)
 		for (const struct way *w = tables[t]; w && w->name; w++)
-			printf("%s\t%s\t%s%s%s\t%s\n", w->name, w->closed_by,
+			printf("%s\t%s\t%s%s%s%s\t%s\n", w->name, w->closed_by,
 			       w->flags & WAY_OLDER ? "older " : "",
 			       w->flags & WAY_ALONE ? "alone " : "",
-			       w->flags & WAY_OUTSIDE ? "outside " : "", w->what);
+			       w->flags & WAY_OUTSIDE ? "outside " : "",
+			       w->flags & WAY_LISTENS ? "listens " : "", w->what);
 }
 
 static const struct way *find(const char *name)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -81,6 +82,23 @@ void way_sleep(int ms)
 		;
 }
 
+int way_socket(const union way_address *like, int type, int protocol)
+{
+	return socket(like->any.sa_family, type | SOCK_CLOEXEC, protocol);
+}
+
+void way_bind(int fd, const union way_address *like, uint16_t port)
+{
+	union way_address any = like->any.sa_family == AF_INET ?
+					way_v4((struct in_addr){ INADDR_ANY }, port) :
+					way_v6(in6addr_any, port);
+	int one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, &any.any, way_length(&any)) < 0)
+		way_wrong("port %u: %s", port, strerror(errno));
+}
+
 int way_connect(int fd, const union way_address *to, int ms)
 {
 	int flags = fcntl(fd, F_GETFL), error = 0;
@@ -126,6 +144,7 @@ void way_become(uid_t uid, gid_t gid)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		way_wrong("becoming uid %u: %s", uid, strerror(errno));
+	prctl(PR_SET_DUMPABLE, 1); /* as after exec(): its files in /proc are its own */
 }
 
 /* --- children that play another part ---------------------------------------------------------- */
@@ -169,6 +188,49 @@ int way_other_user(const struct way_aim *aim, uid_t uid,
 		   void (*play)(const struct way_aim *aim, int talk))
 {
 	return part(aim, play, NULL, uid);
+}
+
+/* False when it cannot be written. */
+static bool setting_write(const char *setting, const char *value)
+{
+	char path[256];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", setting);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : (int)write(fd, value, strlen(value));
+	close(fd);
+	return n > 0;
+}
+
+/* A child that outlives the way puts the setting back; until then nobody else gets the lock. */
+int way_sysctl(const struct way_aim *aim, const char *setting, const char *value, const char *back)
+{
+	char path[4096];
+	int pair[2], lock;
+
+	snprintf(path, sizeof(path), "%s/settings.lock", aim->folder);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock < 0 || flock(lock, LOCK_EX) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		way_wrong("%s: %s", path, strerror(errno));
+	if (!setting_write(setting, value))
+		return way_cannot("%s = %s: %s", setting, value, strerror(errno));
+	switch (fork()) {
+	case -1:
+		way_wrong("fork: %s", strerror(errno));
+	case 0:
+		setsid();
+		close(STDOUT_FILENO);
+		close(pair[1]);
+		way_hear(pair[0], POLICY_WAIT_MS); /* until nobody holds the other end */
+		setting_write(setting, back);
+		_exit(0);
+	default:
+		close(lock);
+		close(pair[0]);
+	}
+	return WAY_TRIED;
 }
 
 void way_say(int talk, char what)

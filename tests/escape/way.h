@@ -23,6 +23,8 @@ enum {
 	WAY_OLDER = 1,	 /* run() calls way_wait() where the policy comes into force */
 	WAY_ALONE = 2,	 /* changes what others use: nothing else runs meanwhile */
 	WAY_OUTSIDE = 4, /* prepare() runs outside the unit's control group, run() inside */
+	WAY_LISTENS =
+		8, /* outsiders connect: bare acknowledgements are the kernel's, before accept() */
 };
 
 /* Filled by attacker.c from its command line. All addresses but the resolver's are this attempt's.
@@ -70,6 +72,31 @@ extern const struct way ways_tcp[], ways_orphan[], ways_older[], ways_inherit[],
 extern const struct way ways_udp[], ways_udp_past[], ways_ip[], ways_header[], ways_group[],
 	ways_family[], ways_loopback[], ways_uring[];
 
+/* run(aim, to) → run_v4(aim), run_v6(aim), run_mapped(aim), aimed at what is refused; and their
+ * rows, NAME-v4, NAME-v6 and NAME-mapped.
+ */
+#define WAY_EACH_FAMILY(run)                                                                       \
+	static int run##_v4(const struct way_aim *aim)                                             \
+	{                                                                                          \
+		return run(aim, way_v4(aim->v4, aim->port));                                       \
+	}                                                                                          \
+	static int run##_v6(const struct way_aim *aim)                                             \
+	{                                                                                          \
+		return run(aim, way_v6(aim->v6, aim->port));                                       \
+	}                                                                                          \
+	static int run##_mapped(const struct way_aim *aim)                                         \
+	{                                                                                          \
+		return run(aim, way_mapped(aim->v4, aim->port));                                   \
+	}
+
+#define WAY_ROWS(name, what, prepare, run, closed_by, flags)                                       \
+	{ name "-v4", what, prepare, run##_v4, closed_by, flags },                                 \
+		{ name "-v6", what ", over IPv6", prepare, run##_v6, closed_by, flags },           \
+	{                                                                                          \
+		name "-mapped", what ", from an IPv6 socket to ::ffff:a.b.c.d", prepare,           \
+			run##_mapped, closed_by, flags                                             \
+	}
+
 /* --- helpers, help.c: they end the process with the reason when the test itself is wrong ---------
  */
 
@@ -95,6 +122,10 @@ socklen_t way_length(const union way_address *address);
 int way_connect(int fd, const union way_address *to, int ms);
 /* True when there is something to read, or the end, within `ms`. */
 bool way_readable(int fd, int ms);
+/* A socket of the address's family. */
+int way_socket(const union way_address *like, int type, int protocol);
+/* Binds `fd` to a port on all addresses, to be used again at once. */
+void way_bind(int fd, const union way_address *like, uint16_t port);
 /* The marker, once. What the kernel says to it is no concern of the way's. */
 void way_send_marker(int fd, const struct way_aim *aim);
 void way_sleep(int ms);
@@ -112,6 +143,11 @@ int way_other_user(const struct way_aim *aim, uid_t uid,
 		   void (*play)(const struct way_aim *aim, int talk));
 void way_send_fd(int talk, int fd);
 int way_receive_fd(int talk); /* -1: nobody sent one */
+
+/* Writes a setting of this network namespace, "net/ipv4/tcp_ecn", until the way has ended; then
+ * `back` is written. For prepare() of a way with WAY_ALONE. WAY_CANNOT where the kernel refuses it.
+ */
+int way_sysctl(const struct way_aim *aim, const char *setting, const char *value, const char *back);
 
 /* Gives up root for good. */
 void way_become(uid_t uid, gid_t gid);
