@@ -317,6 +317,12 @@ static int compare_groups(const void *a, const void *b)
 	return x->service < y->service ? -1 : x->service > y->service;
 }
 
+/* A service that is refused everything has no right to the group of another. */
+static bool is_refused(const struct policy_set *set, const struct unit_group *group)
+{
+	return set->services[group->service].state == POLICY_REFUSED;
+}
+
 /* A group that two services name, in different words, is refused everything. */
 static void join_groups(struct policy_set *set, struct diags *diags)
 {
@@ -333,8 +339,13 @@ static void join_groups(struct policy_set *set, struct diags *diags)
 			set->groups[kept++] = *next;
 			continue;
 		}
-		if (last->service == NO_SERVICE || last->service == next->service)
+		if (last->service == NO_SERVICE || last->service == next->service ||
+		    is_refused(set, next))
 			continue;
+		if (is_refused(set, last)) {
+			*last = *next;
+			continue;
+		}
 		diag_add_in(diags, DIAG_WARNING, policy->unit_place, policy->text,
 			    policy->text_length,
 			    "the control group /%s is that of service %s too; while both name it, "

@@ -242,13 +242,15 @@ static void forget_gone_services(struct wall *wall)
 /* What processes of units that ended left behind is governed by the next generation as well. */
 static void keep_gone_groups(const struct wall *wall, struct generation *next)
 {
+	AUTO(diags) struct diags unheard;
 	struct arena *arena;
 	struct policy_set set;
 
+	diags_init(&unheard); /* told already */
 	if (!wall->current || !wall->current->set.n_groups)
 		return;
 	arena = arena_new();
-	generation_find_groups(next, wall->current, NULL, NULL, arena, &set, &wall->last->diags);
+	generation_find_groups(next, wall->current, NULL, NULL, arena, &set, &unheard);
 	generation_take_groups(next, &set, arena);
 }
 
