@@ -245,6 +245,7 @@ void datagram_send(const struct way_aim *aim, const struct datagram *d, int fd)
 
 	if (d->by >= BY_SEND)
 		connect(fd, &to.any, way_length(&to));
+	errno = 0;
 	switch (d->by) {
 	case BY_SENDTO:
 		sendto(fd, bytes.iov_base, bytes.iov_len, d->flags, &to.any, way_length(&to));

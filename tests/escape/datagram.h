@@ -68,7 +68,7 @@ union way_address datagram_address(const struct way_aim *aim, const struct datag
  */
 int datagram_socket(const struct way_aim *aim, const struct datagram *d, int *ret_fd);
 
-/* Sends it out of a socket that is there already. */
+/* Sends it out of a socket that is there already; errno is what the kernel said to that, or 0. */
 void datagram_send(const struct way_aim *aim, const struct datagram *d, int fd);
 
 /* Both; a way's run(). */
