@@ -18,6 +18,7 @@ static const char help[] =
 	"      --policies DIR   one file a service (" UIDWALL_SYSCONFDIR "/policies)\n"
 	"      --control PATH   control socket (" UIDWALL_RUNDIR "/control.sock)\n"
 	"      --state DIR      last good policies (" UIDWALL_STATEDIR ")\n"
+	"      --no-seccomp     do not filter its own system calls (valgrind, debuggers)\n"
 	"      --help           this text\n"
 	"      --version        the version\n"
 	"\n"
@@ -30,6 +31,7 @@ enum option_key {
 	OPTION_POLICIES,
 	OPTION_CONTROL,
 	OPTION_STATE,
+	OPTION_NO_SECCOMP,
 	OPTION_HELP,
 	OPTION_VERSION
 };
@@ -39,6 +41,7 @@ static const struct option long_options[] = {
 	{ "policies", required_argument, NULL, OPTION_POLICIES },
 	{ "control", required_argument, NULL, OPTION_CONTROL },
 	{ "state", required_argument, NULL, OPTION_STATE },
+	{ "no-seccomp", no_argument, NULL, OPTION_NO_SECCOMP },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ 0 },
@@ -68,6 +71,9 @@ int main(int argc, char **argv)
 			break;
 		case OPTION_STATE:
 			options.state = optarg;
+			break;
+		case OPTION_NO_SECCOMP:
+			options.no_seccomp = true;
 			break;
 		case OPTION_HELP:
 			fputs(help, stdout);

@@ -236,6 +236,31 @@ static void print_notes(struct cli *cli, const json_t *answer)
 	undo_print(cli, answer, stdout);
 }
 
+/* Only root and the admins are told. */
+static void print_sandbox(struct cli *cli, const json_t *answer)
+{
+	const json_t *sandbox = json_object_get(answer, "sandbox");
+	const char *why = json_string_value(json_object_get(sandbox, "stays_root"));
+	json_int_t calls = get_number(sandbox, "system_calls");
+	json_int_t landlock = get_number(sandbox, "landlock");
+
+	if (!sandbox)
+		return;
+	printf("Its sandbox: user %s, %s, ", get_text(cli, sandbox, "user"),
+	       get_number(sandbox, "other_capabilities") ? "MORE THAN CAP_NET_ADMIN" :
+							   "CAP_NET_ADMIN alone");
+	if (calls)
+		printf("%lld system calls, ", (long long)calls);
+	else
+		printf("system calls NOT FILTERED, ");
+	if (landlock)
+		printf("Landlock %lld.\n", (long long)landlock);
+	else
+		printf("no Landlock in this kernel.\n");
+	if (why)
+		printf("It stays root, because %s.\n", printable(cli, why));
+}
+
 static void print_headline(struct cli *cli, const struct style *style, const json_t *answer,
 			   size_t n_problems)
 {
@@ -256,6 +281,7 @@ static void print_headline(struct cli *cli, const struct style *style, const jso
 	printf("uidwalld %s, pid %lld, runs since %s.\n", get_text(cli, answer, "version"),
 	       (long long)get_number(answer, "pid"),
 	       date_words(cli, get_number(answer, "started")));
+	print_sandbox(cli, answer);
 	print_notes(cli, answer);
 	if (n_problems)
 		printf("\n%s%s%s\n", style->red,

@@ -48,9 +48,10 @@ static int answer_status(struct call *call)
 {
 	const struct service *own =
 		policy_set_find_uid(&call->wall->current->set, call->caller->uid);
+	const struct report_process process = { server_get_counts(call->calls->server),
+						call->calls->sandbox };
 
-	report_status(call->wall, own, call->is_admin, server_get_counts(call->calls->server),
-		      call->answer);
+	report_status(call->wall, own, call->is_admin, &process, call->answer);
 	return 0;
 }
 

@@ -3,12 +3,14 @@
 #ifndef UIDWALL_RUNTIME_CALLS_H
 #define UIDWALL_RUNTIME_CALLS_H
 
+#include "runtime/sandbox.h"
 #include "runtime/server.h"
 #include "runtime/wall.h"
 
 struct calls {
 	struct wall *wall;
 	struct server *server; /* for its counts */
+	const struct sandbox *sandbox;
 };
 
 /* For struct server_options; data is a struct calls. */

@@ -2,8 +2,9 @@
 /* daemon.c - start, events, end.
  *
  * The order of the start is that of what matters: nothing is touched while another daemon answers
- * on the control socket; then the wall goes up, even where the socket cannot be made; only then
- * does the service manager hear that we are ready, and let the network come up.
+ * on the control socket; then all rights but the needed ones go (sandbox.h); then the wall goes up,
+ * even where the socket cannot be made; only then does the service manager hear that we are ready,
+ * and let the network come up.
  *
  * A start that fails ends in a failed unit (docs/decisions/start.md). In peace nothing wakes
  * the process but the service manager's watchdog, if there is one: libevent sleeps without a
@@ -22,7 +23,9 @@
 #include "runtime/calls.h"
 #include "runtime/control.h"
 #include "runtime/deadline.h"
+#include "runtime/follow.h"
 #include "runtime/notify.h"
+#include "runtime/sandbox.h"
 #include "runtime/undo.h"
 #include "runtime/watch.h"
 
@@ -30,10 +33,12 @@ enum { MMAP_THRESHOLD = 128 * 1024 };
 
 struct daemon {
 	struct control control;
+	struct sandbox sandbox;
 	struct wall *wall;
 	struct event_base *base;
 	struct event *hangup, *terminate, *interrupt, *watchdog;
 	struct watch *resolv_conf;
+	struct follow *follow;
 	struct deadline *deadline; /* of a change that waits to be confirmed */
 	struct server *server;
 	struct calls calls;
@@ -70,6 +75,7 @@ static void notify_ready(const struct wall *wall)
 /* After whatever may have changed what is in force. */
 static void settle(struct daemon *daemon)
 {
+	follow_update(daemon->follow);
 	notify_ready(daemon->wall);
 	if (deadline_set(daemon->deadline, undo_next_ms(daemon->wall)) < 0)
 		log_error("no timer for the change that waits to be confirmed: it goes back at the "
@@ -164,7 +170,23 @@ static int start_server(struct daemon *daemon)
 	};
 	int r = server_new(&options, &daemon->server);
 
-	daemon->calls = (struct calls){ daemon->wall, daemon->server };
+	daemon->calls = (struct calls){ daemon->wall, daemon->server, &daemon->sandbox };
+	return r;
+}
+
+/* What needs more rights than the daemon has later, and reads nothing that somebody else wrote. The
+ * folders are the units' work, for a daemon that is started by hand.
+ */
+static int open_control(struct daemon *daemon, const struct daemon_options *options)
+{
+	AUTO(diags) struct diags diags;
+	int r;
+
+	diags_init(&diags);
+	file_make_folder(options->state, false, 0750);
+	file_make_folder(options->control, true, 0755);
+	r = control_open(options->control, &daemon->control, &diags);
+	log_diags(&diags);
 	return r;
 }
 
@@ -172,17 +194,14 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 {
 	struct wall_options wall_options = { options->config, options->policies, options->state,
 					     notify_phase };
-	AUTO(diags) struct diags diags;
-	int r, r_control;
+	struct sandbox_options sandbox_options = { options->config, options->policies,
+						   options->state, options->control,
+						   options->no_seccomp };
+	int r, r_control = open_control(daemon, options);
 
-	/* the units' work, for a daemon that is started by hand */
-	file_make_folder(options->state, false, 0750);
-	file_make_folder(options->control, true, 0755);
-	diags_init(&diags);
-	r_control = control_open(options->control, &daemon->control, &diags);
-	log_diags(&diags);
 	if (r_control == -EADDRINUSE)
 		return r_control;
+	sandbox_enter(&sandbox_options, &daemon->sandbox);
 	r = wall_open(&wall_options, &daemon->wall);
 	if (r == 0)
 		r = wall_start(daemon->wall);
@@ -197,6 +216,8 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 	r = daemon->base ? watch_signals(daemon) : -ENOMEM;
 	if (r == 0)
 		r = deadline_new(daemon->base, on_deadline, daemon, &daemon->deadline);
+	if (r == 0)
+		r = follow_new(daemon->base, daemon->wall, &daemon->follow);
 	if (r == 0)
 		r = start_server(daemon);
 	if (r == 0)
@@ -217,6 +238,7 @@ static void done(struct daemon *daemon)
 {
 	watch_free(daemon->resolv_conf);
 	deadline_free(daemon->deadline);
+	follow_free(daemon->follow);
 	server_free(daemon->server);
 	event_release(daemon->hangup);
 	event_release(daemon->terminate);
@@ -226,6 +248,7 @@ static void done(struct daemon *daemon)
 		event_base_free(daemon->base);
 	wall_close(daemon->wall);
 	control_close(&daemon->control);
+	sandbox_done(&daemon->sandbox);
 }
 
 int daemon_run(const struct daemon_options *options)

@@ -10,6 +10,7 @@ struct daemon_options {
 	const char *policies;
 	const char *control;
 	const char *state;
+	bool no_seccomp;
 };
 
 /* Returns the exit status: 0 after SIGTERM or SIGINT. The wall stands on in any case. */

@@ -7,6 +7,7 @@
 #include "runtime/report.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 
@@ -246,8 +247,32 @@ static void put_control(const struct server_counts *counts, struct writer *w)
 	writer_end(w, '}');
 }
 
+static void put_sandbox(const struct sandbox *sandbox, struct writer *w)
+{
+	writer_key(w, "sandbox");
+	writer_begin(w, '{');
+	writer_put_bool(w, "complete", sandbox_is_complete(sandbox));
+	writer_put_text(w, "user", sandbox->user);
+	writer_put_text(w, "stays_root", sandbox->stays_root);
+	writer_put_int(w, "other_capabilities", sandbox->n_other_caps);
+	writer_put_bool(w, "bounding_set", sandbox->is_bound);
+	writer_put_bool(w, "no_new_privileges", sandbox->no_new_privileges);
+	writer_put_int(w, "system_calls", sandbox->n_calls);
+	writer_put_int(w, "landlock", sandbox->landlock);
+	writer_end(w, '}');
+}
+
+static void put_process(const struct report_process *process, struct writer *w)
+{
+	struct mallinfo2 memory = mallinfo2(); /* all zero where a sanitizer has replaced malloc */
+
+	put_control(process->counts, w);
+	put_sandbox(process->sandbox, w);
+	writer_put_int(w, "memory", (int64_t)(memory.uordblks + memory.hblkhd));
+}
+
 void report_status(const struct wall *wall, const struct service *service, bool may_see_all,
-		   const struct server_counts *counts, struct writer *w)
+		   const struct report_process *process, struct writer *w)
 {
 	static const struct diags none;
 
@@ -267,7 +292,7 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 	report_undo(wall, w);
 	if (may_see_all) {
 		put_last_change(wall->last, w);
-		put_control(counts, w);
+		put_process(process, w);
 	}
 	put_services(wall, service, may_see_all, w);
 	report_diags(w, may_see_all ? &wall->reload.diags : &none, NULL);

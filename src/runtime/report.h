@@ -3,12 +3,19 @@
 #ifndef UIDWALL_RUNTIME_REPORT_H
 #define UIDWALL_RUNTIME_REPORT_H
 
+#include "runtime/sandbox.h"
 #include "runtime/server.h"
 #include "runtime/wall.h"
 
+/* The daemon itself. */
+struct report_process {
+	const struct server_counts *counts;
+	const struct sandbox *sandbox;
+};
+
 /* service NULL: all, for root and admins. Else only this one, and nothing that concerns others. */
 void report_status(const struct wall *wall, const struct service *service, bool may_see_all,
-		   const struct server_counts *counts, struct writer *w);
+		   const struct report_process *process, struct writer *w);
 
 void report_show(const struct wall *wall, const struct service *service, struct writer *w);
 

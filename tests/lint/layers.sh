@@ -28,6 +28,8 @@ declare -A homes=(
 	[libnftnl/]="backend/nl"
 	[linux/netfilter]="plan backend backend/nl runtime"
 	[event2/]="runtime"
+	[seccomp.h]="runtime"
+	[cap-ng.h]="runtime"
 	[curl/]="proxy"
 )
 

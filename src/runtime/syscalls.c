@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* syscalls.c - a list of system calls → a seccomp filter; name service modules, loaded before it.
+ *
+ * What is not on the list looks like a call that this kernel does not have (ENOSYS), so that a C
+ * library or a module of the name service that tries something new does without, as it does on an
+ * older kernel. What an intruder would try gets EPERM. Nothing is killed: a module that does
+ * something odd would end the daemon at every reload. Each refusal is a line in the kernel's log
+ * (audit type SECCOMP).
+ */
+#include "runtime/syscalls.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+/* --- name services */
+
+enum {
+	NSSWITCH_MAX = 64 * 1024,
+	MODULE_MAX = 64,
+	API_WITH_LOG = 3, /* seccomp_api_get(3): Linux 4.14 */
+};
+
+/* Its functions are called through glibc, which finds it loaded by its name. Never unloaded. */
+static void load_module(const char *service)
+{
+	char name[MODULE_MAX];
+	int n = snprintf(name, sizeof(name), "libnss_%s.so.2", service);
+
+	if (n > 0 && (size_t)n < sizeof(name) && !strchr(name, '/'))
+		(void)dlopen(name, RTLD_NOW);
+}
+
+static bool is_asked(const char *line)
+{
+	return strncmp(line, "passwd:", 7) == 0 || strncmp(line, "group:", 6) == 0;
+}
+
+/* The filter allows no new code in memory, so modules that are needed later come now. Asking for a
+ * user would load them, too, but at boot the answer may never come.
+ */
+static void load_name_services(void)
+{
+	AUTO(mem) char *text = NULL;
+	size_t length;
+
+	if (file_read("/etc/nsswitch.conf", NSSWITCH_MAX, &text, &length) < 0)
+		return;
+	for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
+		char *word;
+
+		line += strspn(line, " \t");
+		if (!is_asked(line))
+			continue;
+		line = strchr(line, ':') + 1;
+		while ((word = strsep(&line, " \t")))
+			if (*word && *word != '#' && !strpbrk(word, "[]=") &&
+			    strcmp(word, "files") != 0)
+				load_module(word);
+	}
+}
+
+/* --- what is allowed */
+
+/* Names with blanks between them. */
+static const char *const allowed[] = {
+	/* memory; none that holds new code: see restricted[] */
+	"brk madvise mremap munmap",
+	/* files, as far as Landlock and their modes let it */
+	"access close dup faccessat faccessat2 fcntl fdatasync fstat fstatfs fsync ftruncate",
+	"getcwd getdents64 link linkat lseek lstat name_to_handle_at newfstatat open openat",
+	"pread64 pwrite64 read readlink readlinkat readv rename renameat renameat2 stat statfs",
+	"statx unlink unlinkat write writev",
+	/* waiting */
+	"clock_nanosleep epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd2 nanosleep",
+	"inotify_add_watch inotify_init1 inotify_rm_watch pipe2 poll ppoll pselect6 select",
+	"timerfd_create timerfd_gettime timerfd_settime",
+	/* sockets, of two families: see restricted[] */
+	"accept4 bind connect getpeername getsockname getsockopt recvfrom recvmmsg recvmsg",
+	"sendmmsg sendmsg sendto setsockopt shutdown",
+	/* itself */
+	"exit exit_group futex getegid geteuid getgid getpid getppid getrandom gettid getuid",
+	"restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity",
+	"sched_yield set_robust_list sysinfo uname",
+	/* clocks: only where the vdso has none */
+	"clock_getres clock_gettime gettimeofday time",
+#ifdef UIDWALL_SANITIZERS
+	/* the leak checker at the end: another thread stops this one and looks at it */
+	"clone getpgrp prctl process_vm_readv ptrace sigaltstack tkill wait4",
+#endif
+};
+
+/* What whoever got in would try: not "no such call" but a clear no. */
+static const char *const forbidden[] = {
+	/* other programs and processes */
+	"execve execveat fork vfork clone3 kill pidfd_open pidfd_getfd pidfd_send_signal",
+	"process_vm_writev memfd_create pkey_mprotect remap_file_pages shmget shmat personality",
+	/* other users, rights and places */
+	"setuid setgid setresuid setresgid setreuid setregid setgroups setfsuid setfsgid capset",
+	"chroot fsopen mount mount_setattr move_mount open_tree pivot_root setns umount2 unshare",
+	"chmod fchmod fchmodat chown fchown fchownat lchown mkdir mkdirat mknod mknodat symlink",
+	"symlinkat open_by_handle_at listen",
+	/* parts of the kernel that are known for their mistakes, or are root's */
+	"add_key bpf io_uring_enter io_uring_register io_uring_setup ioperm iopl keyctl modify_ldt",
+	"perf_event_open request_key seccomp userfaultfd",
+	"adjtimex clock_settime delete_module finit_module init_module kexec_file_load kexec_load",
+	"reboot setdomainname sethostname settimeofday swapoff swapon",
+#ifndef UIDWALL_SANITIZERS
+	"clone prctl process_vm_readv ptrace tkill",
+#endif
+};
+
+/* Allowed, or refused with an error, for some arguments; for all others there is "no such call". */
+struct restricted {
+	const char *call;
+	int error; /* 0: allowed */
+	unsigned n;
+	struct scmp_arg_cmp args[2];
+};
+
+#define FAMILY(family)                                                                             \
+	{                                                                                          \
+		SCMP_A0(SCMP_CMP_EQ, family)                                                       \
+	}
+#define NETLINK(protocol)                                                                          \
+	{                                                                                          \
+		SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_EQ, protocol)                   \
+	}
+#define NO_CODE                                                                                    \
+	{                                                                                          \
+		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)                                          \
+	}
+#define CODE                                                                                       \
+	{                                                                                          \
+		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC)                                  \
+	}
+
+static const struct restricted restricted[] = {
+	{ "socket", 0, 1, FAMILY(AF_UNIX) },
+	{ "socket", 0, 2, NETLINK(NETLINK_NETFILTER) },
+	{ "socket", 0, 2, NETLINK(NETLINK_ROUTE) },
+	{ "socket", 0, 2, NETLINK(NETLINK_SOCK_DIAG) },
+	{ "socket", EAFNOSUPPORT, 1, FAMILY(AF_INET) },
+	{ "socket", EAFNOSUPPORT, 1, FAMILY(AF_INET6) },
+	{ "socket", EAFNOSUPPORT, 1, FAMILY(AF_PACKET) },
+	{ "socketpair", 0, 1, FAMILY(AF_UNIX) },
+	/* no memory that can be run, so no code but what is there already */
+	{ "mmap", 0, 1, NO_CODE },
+	{ "mmap", EPERM, 1, CODE },
+	{ "mprotect", 0, 1, NO_CODE },
+	{ "mprotect", EPERM, 1, CODE },
+	/* stdio asks whether it writes to a terminal; nothing is pushed into one */
+	{ "ioctl", 0, 1, { SCMP_A1(SCMP_CMP_EQ, TCGETS) } },
+	{ "ioctl", 0, 1, { SCMP_A1(SCMP_CMP_EQ, FIONREAD) } },
+	/* limits are read, not set */
+	{ "prlimit64", 0, 1, { SCMP_A2(SCMP_CMP_EQ, 0) } },
+	{ "prlimit64", EPERM, 1, { SCMP_A2(SCMP_CMP_NE, 0) } },
+};
+
+/* --- the filter */
+
+/* A name that this machine has no call for is none to worry about. */
+static int add(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned n,
+	       const struct scmp_arg_cmp *args)
+{
+	int number = seccomp_syscall_resolve_name(name);
+
+	return number < 0 ? 0 : seccomp_rule_add_array(filter, action, number, n, args);
+}
+
+static int add_words(scmp_filter_ctx filter, uint32_t action, const char *words,
+		     unsigned *ret_count)
+{
+	char name[32];
+	int r = 0, length;
+
+	for (; r == 0 && sscanf(words, "%31s%n", name, &length) == 1; words += length) {
+		r = add(filter, action, name, 0, NULL);
+		*ret_count += seccomp_syscall_resolve_name(name) >= 0;
+	}
+	return r;
+}
+
+static int add_restricted(scmp_filter_ctx filter, const struct restricted *row)
+{
+	return add(filter, row->error ? SCMP_ACT_ERRNO(row->error) : SCMP_ACT_ALLOW, row->call,
+		   row->n, row->args);
+}
+
+static int add_all(scmp_filter_ctx filter, unsigned *ret_allowed)
+{
+	/* abort() sends a signal to itself */
+	const struct scmp_arg_cmp itself = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+	int r = add(filter, SCMP_ACT_ALLOW, "tgkill", 1, &itself);
+	unsigned n_forbidden = 0;
+
+	*ret_allowed = 1;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
+		r = add_words(filter, SCMP_ACT_ALLOW, allowed[i], ret_allowed);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(restricted); i++) {
+		r = add_restricted(filter, &restricted[i]);
+		*ret_allowed += !i || strcmp(restricted[i].call, restricted[i - 1].call) != 0;
+	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(forbidden); i++)
+		r = add_words(filter, SCMP_ACT_ERRNO(EPERM), forbidden[i], &n_forbidden);
+	return r;
+}
+
+unsigned syscalls_enter(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	unsigned n_allowed = 0;
+	int r = filter ? 0 : -ENOMEM;
+
+	load_name_services();
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (r == 0 && seccomp_api_get() >= API_WITH_LOG)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
+	if (r == 0)
+		r = add_all(filter, &n_allowed);
+	if (r == 0)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	if (r < 0)
+		log_warning("system calls are not filtered: %s", strerror(-r));
+	return r < 0 ? 0 : n_allowed;
+}
