@@ -188,6 +188,8 @@ int main(int argc, char **argv)
 		list();
 		return 0;
 	}
+	if (argc == 4 && strcmp(argv[1], "helper") == 0)
+		return helper_main(argv);
 	if (argc < 3) {
 		fputs("Usage: attacker WAY --to ADDRESS ... (as driver.py calls it)\n"
 		      "       attacker --list\n",

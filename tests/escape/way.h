@@ -72,10 +72,10 @@ extern const struct way ways_tcp[], ways_orphan[], ways_older[], ways_inherit[],
 extern const struct way ways_udp[], ways_udp_past[], ways_ip[], ways_header[], ways_group[],
 	ways_family[], ways_loopback[], ways_uring[];
 
-/* run(aim, to) → run_v4(aim), run_v6(aim), run_mapped(aim), aimed at what is refused; and their
- * rows, NAME-v4, NAME-v6 and NAME-mapped.
+/* run(aim, to) → run_v4(aim) and run_v6(aim), aimed at what is refused; with run_mapped(aim), too.
+ * Their rows are NAME-v4, NAME-v6 and NAME-mapped.
  */
-#define WAY_EACH_FAMILY(run)                                                                       \
+#define WAY_BOTH_FAMILIES(run)                                                                     \
 	static int run##_v4(const struct way_aim *aim)                                             \
 	{                                                                                          \
 		return run(aim, way_v4(aim->v4, aim->port));                                       \
@@ -83,19 +83,29 @@ extern const struct way ways_udp[], ways_udp_past[], ways_ip[], ways_header[], w
 	static int run##_v6(const struct way_aim *aim)                                             \
 	{                                                                                          \
 		return run(aim, way_v6(aim->v6, aim->port));                                       \
-	}                                                                                          \
+	}
+#define WAY_EACH_FAMILY(run)                                                                       \
+	WAY_BOTH_FAMILIES(run)                                                                     \
 	static int run##_mapped(const struct way_aim *aim)                                         \
 	{                                                                                          \
 		return run(aim, way_mapped(aim->v4, aim->port));                                   \
 	}
 
-#define WAY_ROWS(name, what, prepare, run, closed_by, flags)                                       \
+#define WAY_TWO_ROWS(name, what, prepare, run, closed_by, flags)                                   \
 	{ name "-v4", what, prepare, run##_v4, closed_by, flags },                                 \
-		{ name "-v6", what ", over IPv6", prepare, run##_v6, closed_by, flags },           \
+	{                                                                                          \
+		name "-v6", what ", over IPv6", prepare, run##_v6, closed_by, flags                \
+	}
+#define WAY_ROWS(name, what, prepare, run, closed_by, flags)                                       \
+	WAY_TWO_ROWS(name, what, prepare, run, closed_by, flags),                                  \
 	{                                                                                          \
 		name "-mapped", what ", from an IPv6 socket to ::ffff:a.b.c.d", prepare,           \
 			run##_mapped, closed_by, flags                                             \
 	}
+
+/* A set-user-ID copy of the attacker, called as "attacker helper ADDRESS MARKER" (ways_inherit.c).
+ */
+int helper_main(char **argv);
 
 /* --- helpers, help.c: they end the process with the reason when the test itself is wrong ---------
  */
