@@ -117,11 +117,13 @@ class Packet:
     def is_kernels(self):
         if self.version == 0:
             return True  # ARP, and what is no IP
+        if MARKER.search(self.data):
+            return False
         if self.protocol == ICMPV6 and self.payload[:1] and self.payload[0] in ND_AND_MLD:
             return True
         if self.protocol == IGMP:
             return True
-        return self.is_error() and not MARKER.search(self.data)
+        return self.is_error()
 
     def is_foreign(self):
         """Its source is an address of the sink's."""
