@@ -140,3 +140,17 @@ void commit_elsewhere(struct space *space)
 	assert_int_equal(space_run(space, "add table ip other"), 0);
 	assert_int_equal(space_run(space, "delete table ip other"), 0);
 }
+
+void assert_kernel_agrees(struct space *by_nft, struct space *by_us,
+			  const struct ir_ruleset *ruleset, uint64_t seed)
+{
+	AUTO(mem) char *text = render(ruleset), *theirs = NULL, *ours = NULL;
+	AUTO(mem) char *sorted_theirs = NULL, *sorted_ours = NULL;
+
+	assert_int_equal(space_run(by_nft, text), 0);
+	theirs = space_list(by_nft);
+	ours = space_list(by_us);
+	sorted_theirs = listing_sorted(theirs);
+	sorted_ours = listing_sorted(ours);
+	assert_same_text(sorted_ours, sorted_theirs, seed, "listing");
+}

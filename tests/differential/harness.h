@@ -12,6 +12,10 @@ char *render(const struct ir_ruleset *ruleset); /* as text; malloc'd */
 /* Fails the test with the first line that differs. */
 void assert_same_text(const char *ours, const char *theirs, uint64_t seed, const char *what);
 
+/* What nft loads of our text lists as what we have put there. */
+void assert_kernel_agrees(struct space *by_nft, struct space *by_us,
+			  const struct ir_ruleset *ruleset, uint64_t seed);
+
 /* What nft makes of our text is what we send, rule by rule. */
 void assert_same_bytecode(struct space *space, const struct ir_ruleset *ruleset, uint64_t seed);
 

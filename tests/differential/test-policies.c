@@ -34,20 +34,6 @@ static void round_build(struct round *round, unsigned seed, unsigned n_services)
 	ir_check(&round->ruleset);
 }
 
-static void assert_kernel_agrees(struct space *by_nft, struct space *by_us,
-				 const struct ir_ruleset *ruleset, unsigned seed)
-{
-	AUTO(mem) char *text = render(ruleset), *theirs = NULL, *ours = NULL;
-	AUTO(mem) char *sorted_theirs = NULL, *sorted_ours = NULL;
-
-	assert_int_equal(space_run(by_nft, text), 0);
-	theirs = space_list(by_nft);
-	ours = space_list(by_us);
-	sorted_theirs = listing_sorted(theirs);
-	sorted_ours = listing_sorted(ours);
-	assert_same_text(sorted_ours, sorted_theirs, seed, "listing");
-}
-
 static void test_policies(void **state)
 {
 	unsigned only = (unsigned)env_number("UIDWALL_SEED", 0);
