@@ -24,6 +24,14 @@ sink_make() {
 	in_sink ip -6 route add local 2001:db8:bad::/48 dev lo
 	in_sink ip -6 route add local 2001:db8:f::/48 dev lo
 	in_sink ip -6 route add local 2001:db8::53 dev lo
+	in_sink nft -f - <<-'E'
+		table inet sink {
+			chain hole {
+				type filter hook input priority filter;
+				tcp dport 9 drop
+			}
+		}
+	E
 	in_sink sysctl -qw net.ipv6.ip_nonlocal_bind=1 net.ipv4.ip_nonlocal_bind=1
 	LINK_LOCAL=$(in_sink ip -j -6 address show dev eth0 scope link | jq -r 'first(.[].addr_info[]?.local // empty)')
 }
@@ -88,4 +96,8 @@ for phase in $PHASES; do
 		;;
 	esac
 done
-((n_failed == 0))
+if ((n_failed)); then
+	note "--- the daemon's log"
+	tail -n 40 "$T/daemon.log" | sed 's/^/# /'
+	exit 1
+fi
