@@ -67,7 +67,8 @@ struct last_good {
 	size_t text_length;
 	const struct subject *subjects; /* place counts for nothing */
 	size_t n_subjects;
-	bool is_refused; /* its file never was right: text says nothing, only the subjects count */
+	bool is_refused; /* its file never was right: only the subjects count, and a unit in the
+			    text */
 };
 
 struct last_good_set {

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "wire/writer.h"
+
 /* Of each service. A connection that outlives its group is closed by its far side, or by the kernel
  * after some minutes (tcp_orphan_retries); until then a unit can be started again many times.
  */
-enum { GONE_GROUPS_MAX = 256 };
+enum { GONE_GROUPS_MAX = 256, UNIT_TEXT_MAX = 8192 };
 
 void rules_done(struct rules *rules)
 {
@@ -62,13 +64,31 @@ static struct last_good new_entry(const struct policy *policy)
 	};
 }
 
-/* Whose file never was right: what it says by now is nobody's business. */
-static struct last_good refused_entry(const struct policy *policy)
+/* A policy that says nothing but its unit. */
+static const char *unit_text(const char *unit, struct arena *arena)
 {
+	struct writer w;
+	const char *text;
+
+	writer_init(&w, UNIT_TEXT_MAX);
+	writer_begin(&w, '{');
+	writer_put_text(&w, "unit", unit);
+	writer_end(&w, '}');
+	text = arena_strdup(arena, w.failed ? "" : w.bytes);
+	writer_done(&w);
+	return text;
+}
+
+/* Whose file never was right: what it says by now is nobody's business, but for whose sockets. */
+static struct last_good refused_entry(const struct policy *policy, struct arena *arena)
+{
+	const char *text = policy->unit ? unit_text(policy->unit, arena) : "";
+
 	return (struct last_good){
 		.service = policy->service,
 		.file = policy->file,
-		.text = "",
+		.text = text,
+		.text_length = strlen(text),
 		.subjects = policy->subjects,
 		.n_subjects = policy->n_subjects,
 		.is_refused = true,
@@ -114,7 +134,7 @@ static struct last_good entry_of(const struct generation *generation, size_t i,
 		return new_entry(policy);
 	if (old && !old->is_refused)
 		return copy_entry(generation->arena, old);
-	return refused_entry(policy);
+	return refused_entry(policy, generation->arena);
 }
 
 static void remember(struct generation *generation, const struct memory *old)

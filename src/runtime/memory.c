@@ -9,7 +9,7 @@
  *     FIRST LAST FLAGS                           N_SUBJECTS lines; flags: 1 named, 2 subuid
  *     <FILE_LENGTH bytes>
  *     <TEXT_LENGTH bytes>
- *     refused NAME SINCE ...                     as a service; only its subjects count
+ *     refused NAME SINCE ...                     as a service; its text has its unit or is empty
  *     end CHECKSUM                               FNV-1a, 64 bits, of all bytes before this line
  *
  * Version 1 knew neither "applied" nor "refused".

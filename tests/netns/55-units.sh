@@ -156,6 +156,25 @@ at=
 
 # --- mistakes -------------------------------------------------------------------------------------
 
+# a policy that never was right has its unit refused, also by a daemon that cannot read it any more
+policy wrong <<E
+{ "user": "phpmyadmin", "unit": "$unit-wrong.service", "conect": [] }
+E
+group_make "$unit-wrong.service"
+reload
+at=$unit-wrong.service
+refused root tcp 203.0.113.7:443
+at=
+chmod 700 "$POLICIES"
+stop_daemon KILL
+start_daemon
+at=$unit-wrong.service
+refused root tcp 203.0.113.7:443
+at=
+chmod 755 "$POLICIES"
+rm "$POLICIES/wrong.json"
+reload
+
 policy twin <<E
 { "user": "phpmyadmin", "unit": "$unit.service" }
 E
