@@ -72,19 +72,6 @@ int file_read_trusted(const char *path, size_t max, char **ret_bytes, size_t *re
 	return read_checked(path, true, max, ret_bytes, ret_length);
 }
 
-void file_make_folder(const char *path, bool of_file, mode_t mode)
-{
-	AUTO(mem) char *folder = strdup(path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-
-	if (!folder || (of_file && (!slash || slash == folder)))
-		return;
-	if (of_file)
-		*slash = '\0';
-	if (mkdir(folder, mode) < 0)
-		return;
-}
-
 int file_replace_begin(const char *path, mode_t mode, struct file_replace *ret_replace)
 {
 	AUTO(file_replace) struct file_replace replace = { .path = strdup(path) };
@@ -109,6 +96,23 @@ int file_replace_begin(const char *path, mode_t mode, struct file_replace *ret_r
 	return 0;
 }
 
+int file_open_lines(const char *path, FILE **ret_file)
+{
+	FILE *f = fopen(path, "re");
+
+	if (!f && errno != ENOENT)
+		return -errno;
+	*ret_file = f;
+	return 0;
+}
+
+int file_lines_end(FILE *f)
+{
+	if (!f || (feof(f) && !ferror(f)))
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
 static int sync_folder_of(const char *path)
 {
 	AUTO(mem) char *folder = strdup(path);
@@ -124,6 +128,20 @@ static int sync_folder_of(const char *path)
 	if (fd < 0 || fsync(fd) < 0)
 		return -errno;
 	return 0;
+}
+
+void file_make_folder(const char *path, bool of_file, mode_t mode)
+{
+	AUTO(mem) char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!folder || (of_file && (!slash || slash == folder)))
+		return;
+	if (of_file)
+		*slash = '\0';
+	/* A folder whose name is lost in a power cut takes its files with it. */
+	if (mkdir(folder, mode) < 0 || sync_folder_of(folder) < 0)
+		return;
 }
 
 int file_replace_commit(struct file_replace *replace)

@@ -19,6 +19,13 @@ int file_read(const char *path, size_t max, char **ret_bytes, size_t *ret_length
  */
 int file_read_trusted(const char *path, size_t max, char **ret_bytes, size_t *ret_length);
 
+/* Opens a file that is read line by line. NULL in *ret_file, and 0, where there is none. */
+int file_open_lines(const char *path, FILE **ret_file);
+/* Once a line could not be had: 0 at the end of the file, else why; `f` may be NULL. A file that is
+ * cut off where reading failed looks just like a shorter one.
+ */
+int file_lines_end(FILE *f);
+
 /* Makes the last folder of a path, or of_file: the one that a file is to stand in, where it is
  * missing. Says nothing where that fails: whoever needs the folder will.
  */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "policy/schema.h"
 #include "policy/values.h"
 
@@ -225,14 +226,15 @@ static void default_proxies(struct config *config, struct arena *arena)
 }
 
 /* resolv.conf(5): "nameserver ADDRESS", the keyword at the start of the line; glibc uses three. */
-void config_read_resolvers(const char *resolv_conf, struct arena *arena, struct config *config,
-			   struct diags *diags)
+int config_read_resolvers(const char *resolv_conf, struct arena *arena, struct config *config,
+			  struct diags *diags)
 {
 	const char *path = resolv_conf ? resolv_conf : "/etc/resolv.conf";
-	AUTO(file) FILE *f = fopen(path, "re");
+	AUTO(file) FILE *f = NULL;
 	AUTO(mem) char *line = NULL;
 	size_t capacity = 0;
 	uint32_t number = 0;
+	int r = file_open_lines(path, &f);
 
 	config->resolvers = NULL;
 	config->n_resolvers = 0;
@@ -250,6 +252,12 @@ void config_read_resolvers(const char *resolv_conf, struct arena *arena, struct 
 		else
 			*ARENA_APPEND(arena, config->resolvers, config->n_resolvers) = resolver;
 	}
+	if (r == 0)
+		r = file_lines_end(f);
+	if (r < 0)
+		diag_add(diags, DIAG_ERROR, (struct place){ arena_strdup(arena, path), 0, 0 },
+			 "cannot be read: %s", strerror(-r));
+	return r;
 }
 
 bool config_same_resolvers(const struct config *a, const struct config *b)
@@ -266,8 +274,8 @@ bool config_same_resolvers(const struct config *a, const struct config *b)
 	return true;
 }
 
-static int parse_source(const struct source *source, const char *resolv_conf, struct arena *arena,
-			struct config *ret_config, struct diags *diags)
+static int parse_source(const struct source *source, struct arena *arena, struct config *ret_config,
+			struct diags *diags)
 {
 	AUTO(document) struct document *document = NULL;
 	struct config config = { .subuids = true,
@@ -289,8 +297,6 @@ static int parse_source(const struct source *source, const char *resolv_conf, st
 	}
 	if (!config.n_proxies)
 		default_proxies(&config, arena);
-	if (config.resolvers_are_system)
-		config_read_resolvers(resolv_conf, arena, &config, diags);
 	*ret_config = config;
 	return 0;
 }
@@ -307,17 +313,25 @@ int config_read(const char *path, uid_t owner, const char *resolv_conf, struct a
 		if (r < 0)
 			return r;
 	}
-	return parse_source(&source, resolv_conf, arena, ret_config, diags);
+	r = parse_source(&source, arena, ret_config, diags);
+	if (r == 0 && ret_config->resolvers_are_system)
+		r = config_read_resolvers(resolv_conf, arena, ret_config, diags);
+	return r;
 }
 
 int config_from_text(const char *path, const char *text, size_t length, const char *resolv_conf,
 		     struct arena *arena, struct config *ret_config, struct diags *diags)
 {
 	struct source source = { .path = arena_strdup(arena, path), .file = "uidwall.json" };
+	int r;
 
 	if (text) {
 		source.text = arena_strndup(arena, text, length);
 		source.length = length;
 	}
-	return parse_source(&source, resolv_conf, arena, ret_config, diags);
+	r = parse_source(&source, arena, ret_config, diags);
+	/* A machine that starts from what it remembers does without those that cannot be read. */
+	if (r == 0 && ret_config->resolvers_are_system)
+		(void)config_read_resolvers(resolv_conf, arena, ret_config, diags);
+	return r;
 }

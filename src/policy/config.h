@@ -40,12 +40,15 @@ int config_read(const char *path, uid_t owner, const char *resolv_conf, struct a
 		struct config *ret_config, struct diags *diags);
 
 /* What resolv_conf (NULL: /etc/resolv.conf) names at this moment, in place of the resolvers so far.
+ * None where there is no such file; -errno, with diags, where it cannot be read to its end.
  */
-void config_read_resolvers(const char *resolv_conf, struct arena *arena, struct config *config,
-			   struct diags *diags);
+int config_read_resolvers(const char *resolv_conf, struct arena *arena, struct config *config,
+			  struct diags *diags);
 bool config_same_resolvers(const struct config *a, const struct config *b);
 
-/* The same from text that was read before; NULL: all defaults. */
+/* The same from text that was read before; NULL: all defaults. Without resolvers, though with
+ * diags, where they cannot be read.
+ */
 int config_from_text(const char *path, const char *text, size_t length, const char *resolv_conf,
 		     struct arena *arena, struct config *ret_config, struct diags *diags);
 

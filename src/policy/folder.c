@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
+
 static int compare_texts(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -27,6 +29,13 @@ static int check_folder(const char *path, const struct stat *st, uid_t owner, st
 				"expected only its owner (chmod go-w)",
 				st->st_mode & 07777);
 	return 0;
+}
+
+static void add_path(struct arena *arena, struct path_list *list, const char *path, ino_t inode)
+{
+	*ARENA_APPEND(arena, list->paths, list->n) = path;
+	/* A sum, for a folder has no order. */
+	list->fingerprint += (uint64_t)hash_text(path) * (2 * (uint64_t)inode + 1);
 }
 
 /* All *.json of a folder, but hidden ones: editors keep their copies as .name.swp or name~. */
@@ -53,9 +62,11 @@ static int list_folder(const char *path, uid_t owner, struct arena *arena, struc
 		}
 		n = strlen(entry->d_name);
 		if (entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0)
-			*ARENA_APPEND(arena, list->paths, list->n) = arena_printf(
-				arena, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/",
-				entry->d_name);
+			add_path(arena, list,
+				 arena_printf(arena, "%s%s%s", path,
+					      path[strlen(path) - 1] == '/' ? "" : "/",
+					      entry->d_name),
+				 entry->d_ino);
 	}
 	if (dir)
 		closedir(dir);
@@ -96,7 +107,7 @@ int folder_list(const char *const *paths, size_t n_paths, uid_t owner, struct ar
 		} else if (S_ISDIR(st.st_mode)) {
 			one = list_folder(path, owner, arena, &list, diags);
 		} else {
-			*ARENA_APPEND(arena, list.paths, list.n) = path;
+			add_path(arena, &list, path, st.st_ino);
 		}
 		if (one < 0)
 			r = one;
@@ -104,4 +115,13 @@ int folder_list(const char *const *paths, size_t n_paths, uid_t owner, struct ar
 	sort_paths(&list);
 	*ret_list = list;
 	return r;
+}
+
+bool path_list_same(const struct path_list *a, const struct path_list *b)
+{
+	bool same = a->n == b->n && a->fingerprint == b->fingerprint;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = strcmp(a->paths[i], b->paths[i]) == 0;
+	return same;
 }

@@ -11,6 +11,7 @@
 struct path_list {
 	const char **paths; /* sorted, each once */
 	size_t n;
+	uint64_t fingerprint; /* of the names and of which files they are */
 };
 
 /* All *.json of each folder and each file, in the arena. -errno, with diags, where a path cannot be
@@ -18,5 +19,8 @@ struct path_list {
  */
 int folder_list(const char *const *paths, size_t n_paths, uid_t owner, struct arena *arena,
 		struct path_list *ret_list, struct diags *diags);
+
+/* Whether they are the same names of the same files; what is in a file is its own business. */
+bool path_list_same(const struct path_list *a, const struct path_list *b);
 
 #endif

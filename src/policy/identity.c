@@ -11,6 +11,7 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "policy/values.h"
 
@@ -74,10 +75,22 @@ static int compare_subuids(const void *a, const void *b)
 	return x->place.line < y->place.line ? -1 : x->place.line > y->place.line;
 }
 
-static void read_users(struct identity *identity)
+/* A file that cannot be read to its end is not taken for a shorter one: who is missing in it would
+ * be governed no more.
+ */
+static int report_reading(const char *path, int r, struct diags *diags)
 {
-	AUTO(file) FILE *f = fopen("/etc/passwd", "re");
-	struct passwd *line;
+	if (r < 0)
+		diag_add(diags, DIAG_ERROR, (struct place){ path, 0, 0 }, "cannot be read: %s",
+			 strerror(-r));
+	return r;
+}
+
+static int read_users(struct identity *identity)
+{
+	AUTO(file) FILE *f = NULL;
+	const struct passwd *line;
+	int r = file_open_lines("/etc/passwd", &f);
 	size_t n;
 
 	while (f && (line = fgetpwent(f)))
@@ -87,14 +100,17 @@ static void read_users(struct identity *identity)
 				.uid = line->pw_uid,
 				.gid = line->pw_gid,
 			};
+	if (r == 0)
+		r = file_lines_end(f);
 	n = identity->n_users;
 	identity->by_uid = arena_alloc(identity->arena, n * sizeof(*identity->by_uid));
 	if (!n)
-		return;
+		return r;
 	qsort(identity->users, n, sizeof(*identity->users), compare_users);
 	for (size_t i = 0; i < n; i++)
 		identity->by_uid[i] = &identity->users[i];
 	qsort(identity->by_uid, n, sizeof(*identity->by_uid), compare_uids);
+	return r;
 }
 
 static void copy_members(struct arena *arena, char *const *names, struct group_entry *ret_group)
@@ -104,10 +120,11 @@ static void copy_members(struct arena *arena, char *const *names, struct group_e
 			arena_strdup(arena, *names);
 }
 
-static void read_groups(struct identity *identity)
+static int read_groups(struct identity *identity)
 {
-	AUTO(file) FILE *f = fopen("/etc/group", "re");
-	struct group *line;
+	AUTO(file) FILE *f = NULL;
+	const struct group *line;
+	int r = file_open_lines("/etc/group", &f);
 
 	while (f && (line = fgetgrent(f))) {
 		struct group_entry entry = {
@@ -118,20 +135,24 @@ static void read_groups(struct identity *identity)
 		copy_members(identity->arena, line->gr_mem, &entry);
 		*ARENA_APPEND(identity->arena, identity->groups, identity->n_groups) = entry;
 	}
+	if (r == 0)
+		r = file_lines_end(f);
 	if (identity->n_groups)
 		qsort(identity->groups, identity->n_groups, sizeof(*identity->groups),
 		      compare_groups);
+	return r;
 }
 
 /* subuid(5): "user:first:count", the user by name or number. The ranges of users that do not
  * exist belong to nobody.
  */
-static void read_subuids(struct identity *identity, struct diags *diags)
+static int read_subuids(struct identity *identity, struct diags *diags)
 {
-	AUTO(file) FILE *f = fopen("/etc/subuid", "re");
+	AUTO(file) FILE *f = NULL;
 	AUTO(mem) char *line = NULL;
 	size_t capacity = 0;
 	uint32_t number = 0;
+	int r = file_open_lines("/etc/subuid", &f);
 
 	while (f && getline(&line, &capacity, f) >= 0) {
 		struct place place = { "/etc/subuid", ++number, 1 };
@@ -171,20 +192,25 @@ static void read_subuids(struct identity *identity, struct diags *diags)
 		}
 		*ARENA_APPEND(identity->arena, identity->subuids, identity->n_subuids) = range;
 	}
+	if (r == 0)
+		r = file_lines_end(f);
 	if (identity->n_subuids)
 		qsort(identity->subuids, identity->n_subuids, sizeof(*identity->subuids),
 		      compare_subuids);
+	return r;
 }
 
-struct identity *identity_read(struct arena *arena, struct diags *diags)
+int identity_read(struct arena *arena, struct identity **ret_identity, struct diags *diags)
 {
 	struct identity *identity = arena_alloc(arena, sizeof(*identity));
+	int r_users, r_groups, r_subuids;
 
 	identity->arena = arena;
-	read_users(identity);
-	read_groups(identity);
-	read_subuids(identity, diags);
-	return identity;
+	r_users = report_reading("/etc/passwd", read_users(identity), diags);
+	r_groups = report_reading("/etc/group", read_groups(identity), diags);
+	r_subuids = report_reading("/etc/subuid", read_subuids(identity, diags), diags);
+	*ret_identity = identity;
+	return r_users < 0 ? r_users : r_groups < 0 ? r_groups : r_subuids;
 }
 
 /* --- the name service ------------------------------------------------------------------------- */

@@ -13,8 +13,10 @@
 
 struct identity;
 
-/* The snapshot lives in the arena. Files that are missing count as empty. */
-struct identity *identity_read(struct arena *arena, struct diags *diags);
+/* The snapshot lives in the arena. Files that are missing count as empty. -errno, with diags, where
+ * one cannot be read to its end: there is a snapshot all the same, of what could be read.
+ */
+int identity_read(struct arena *arena, struct identity **ret_identity, struct diags *diags);
 
 /* 0, or -ENOENT. */
 int identity_find_user(struct identity *identity, const char *name, uint32_t *ret_uid);

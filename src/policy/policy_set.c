@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "policy/advice.h"
 #include "policy/claims.h"
@@ -18,7 +19,11 @@
 #include "policy/units.h"
 #include "policy/users.h"
 
-enum { MISTAKES_PER_FILE_MAX = 50 };
+enum {
+	MISTAKES_PER_FILE_MAX = 50,
+	READ_TRIES = 5,	    /* of a folder that changes meanwhile ... */
+	READ_PAUSE_MS = 20, /* ... doubled each time */
+};
 
 const char *policy_state_name(enum policy_state state)
 {
@@ -44,6 +49,7 @@ struct reader {
 	const char **files; /* the names of all files without their folders, sorted */
 	size_t n_files;
 	unsigned n_unnamed;
+	int shortage; /* -errno: a file could not be read, and that was not the file's fault */
 	struct diags *diags;
 };
 
@@ -135,6 +141,13 @@ static int read_policy(struct reader *reader, const char *path, struct policy *p
 	return r;
 }
 
+/* What fails now and not in a moment: no reason to take a file for wrong. */
+static bool is_shortage(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -EINTR ||
+	       r == -EAGAIN;
+}
+
 static void read_file(struct reader *reader, const char *path)
 {
 	struct policy *policy = arena_alloc(reader->arena, sizeof(*policy));
@@ -153,6 +166,8 @@ static void read_file(struct reader *reader, const char *path)
 		return;
 	}
 	release_messages(reader->diags, path);
+	if (is_shortage(r))
+		reader->shortage = r;
 	candidate.last_good = last_good_find(&reader->last_good, policy->file, policy->service,
 					     reader->files, reader->n_files);
 	if (r < 0)
@@ -364,8 +379,31 @@ static void finish_set(struct reader *reader, struct policy_set *set)
 	find_problems(set, reader->diags, reader->arena);
 }
 
-int policy_set_read(const struct policy_set_options *options, struct arena *arena,
-		    struct policy_set *ret_set, struct diags *diags)
+/* Files of which `list` were the names. -ESTALE: by now the names are others. */
+static int read_listed(struct reader *reader, const struct path_list *list, struct policy_set *set)
+{
+	const struct policy_set_options *options = reader->options;
+	struct path_list again = { 0 };
+	AUTO(diags) struct diags silent;
+
+	diags_init(&silent);
+	last_good_index(options->last_good, reader->arena, &reader->last_good);
+	index_files(reader, list);
+	for (size_t i = 0; i < list->n; i++)
+		read_file(reader, list->paths[i]);
+	if (folder_list(options->paths, options->n_paths, options->owner, reader->arena, &again,
+			&silent) < 0 ||
+	    !path_list_same(list, &again))
+		return -ESTALE;
+	settle(reader);
+	if (reader->shortage < 0)
+		return reader->shortage;
+	finish_set(reader, set);
+	return 0;
+}
+
+static int read_once(const struct policy_set_options *options, struct arena *arena,
+		     struct policy_set *ret_set, struct diags *diags)
 {
 	struct reader reader = { .options = options, .arena = arena, .diags = diags };
 	struct path_list list = { 0 };
@@ -374,22 +412,57 @@ int policy_set_read(const struct policy_set_options *options, struct arena *aren
 			    &set.config, diags);
 	int r_list =
 		folder_list(options->paths, options->n_paths, options->owner, arena, &list, diags);
+	int r_identity, r_files;
 
 	if (r_list < 0)
 		return r < 0 ? r : r_list;
-	reader.identity = identity_read(arena, diags);
+	r_identity = identity_read(arena, &reader.identity, diags);
 	if (r == 0)
 		users_resolve_admins(&set.config, reader.identity, diags);
-	last_good_index(options->last_good, arena, &reader.last_good);
-	index_files(&reader, &list);
-	for (size_t i = 0; i < list.n; i++)
-		read_file(&reader, list.paths[i]);
-	settle(&reader);
-	if (r < 0)
-		return r; /* but the mistakes of the policies have been told as well */
-	finish_set(&reader, &set);
-	*ret_set = set;
-	return 0;
+	/* Whatever is wrong so far, the mistakes of the policies are told as well. */
+	r_files = read_listed(&reader, &list, &set);
+	if (r_files == -ESTALE || r == 0)
+		r = r_files;
+	if (r == 0)
+		r = r_identity;
+	if (r == 0)
+		*ret_set = set;
+	return r;
+}
+
+static void forget_messages(struct diags *diags, const struct diags *before)
+{
+	diags->n = before->n;
+	diags->n_errors = before->n_errors;
+	diags->n_warnings = before->n_warnings;
+}
+
+static void pause_ms(unsigned ms)
+{
+	struct timespec pause = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&pause, NULL);
+}
+
+/* Files that are exchanged one by one, or the whole folder for another one, while they are read
+ * would make a set that nobody wrote: then all is read again.
+ */
+int policy_set_read(const struct policy_set_options *options, struct arena *arena,
+		    struct policy_set *ret_set, struct diags *diags)
+{
+	const struct diags before = *diags;
+	int r = -ESTALE;
+
+	for (unsigned i = 0; r == -ESTALE && i < READ_TRIES; i++) {
+		if (i)
+			pause_ms(READ_PAUSE_MS << i);
+		forget_messages(diags, &before);
+		r = read_once(options, arena, ret_set, diags);
+	}
+	if (r == -ESTALE)
+		diag_add(diags, DIAG_ERROR, (struct place){ .file = options->paths[0] },
+			 "the folder of policies changes all the time while it is read; try again");
+	return r == -ESTALE ? -EAGAIN : r;
 }
 
 int policy_set_from_last_good(const struct policy_set_options *options, struct arena *arena,
@@ -410,7 +483,8 @@ int policy_set_from_last_good(const struct policy_set_options *options, struct a
 				     &set.config, diags);
 	if (r < 0)
 		return r;
-	reader.identity = identity_read(arena, diags);
+	/* Whose sockets a policy is about is remembered, so the rest of it may do. */
+	(void)identity_read(arena, &reader.identity, diags);
 	users_resolve_admins(&set.config, reader.identity, diags);
 	for (size_t i = 0; last && i < last->n; i++) {
 		struct candidate candidate = { .state = POLICY_LAST_GOOD,

@@ -75,6 +75,17 @@ static int check_file(const struct stat *st, uid_t owner, size_t max, struct pla
 	return 0;
 }
 
+/* Since it was looked at first: written over in place, it may be half the one and half the other.
+ */
+static bool has_changed(int fd, const struct stat *before)
+{
+	struct stat now;
+
+	return fstat(fd, &now) < 0 || now.st_size != before->st_size ||
+	       now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+	       now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
 int source_read(const char *path, uid_t owner, size_t max, struct arena *arena,
 		struct source *ret_source, struct diags *diags)
 {
@@ -112,7 +123,7 @@ int source_read(const char *path, uid_t owner, size_t max, struct arena *arena,
 			break;
 		length += (size_t)n;
 	}
-	if (length != (size_t)st.st_size)
+	if (length != (size_t)st.st_size || has_changed(fd, &st))
 		return diag_add(diags, DIAG_ERROR, place,
 				"the file changed while it was read; try again");
 	text[length] = '\0';
@@ -377,6 +388,18 @@ static int report_syntax(struct document *document, const json_error_t *error, s
 			   source->text, length, "not valid JSON: %s%s", message, hint);
 }
 
+/* Without memory jansson calls any text wrong, and a policy would be what it was before although
+ * nothing is wrong with it. So it is given memory as arenas are.
+ */
+static void *alloc_or_abort(size_t n)
+{
+	void *p = malloc(n);
+
+	if (!p)
+		abort();
+	return p;
+}
+
 int document_parse(const struct source *source, struct arena *arena, struct document **ret_document,
 		   struct diags *diags)
 {
@@ -385,8 +408,9 @@ int document_parse(const struct source *source, struct arena *arena, struct docu
 	const char *nul = memchr(source->text, '\0', source->length);
 	json_error_t error;
 
+	json_set_alloc_funcs(alloc_or_abort, free);
 	if (!document)
-		return -ENOMEM;
+		abort();
 	document->source = *source;
 	document->arena = arena;
 	document->scratch = arena_new();
