@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* switches.c - what was taken down on purpose ↔ FOLDER/off.
  *
- *     uidwall-off 1 BOOT_ID
+ *     uidwall-off 2 BOOT_ID
  *     all                     the whole table
  *     service NAME            one service; any number of these lines
- *     end
+ *     end CHECKSUM            of all bytes before this line
  *
  * A wall that somebody took down must not come back by itself because the daemon crashed, and must
- * not stay down for ever because it was forgotten: so it is bound to this boot.
+ * not stay down for ever because it was forgotten: so it is bound to this boot. One wrong byte in a
+ * name would open another service: hence the checksum, which version 1 did not have.
  */
 #include "runtime/state.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -20,6 +22,9 @@
 enum { SWITCHES_MAX = 4 * 1024 * 1024 };
 
 #define FILE_NAME "off"
+#define FIRST_WORDS "uidwall-off 2 "
+#define LAST_LINE_FORMAT "end %016" PRIx64 "\n"
+#define LAST_LINE_LENGTH 21
 
 void switches_done(struct switches *switches)
 {
@@ -97,13 +102,28 @@ int switches_copy(const struct switches *from, struct switches *ret_to)
 	return 0;
 }
 
+/* Cuts off the last line, once it says that all before it is as it was written. */
+static int check_switches(char *text, size_t length)
+{
+	char last_line[LAST_LINE_LENGTH + 1], *end = text + length - LAST_LINE_LENGTH;
+
+	if (length < LAST_LINE_LENGTH || strlen(text) != length)
+		return -EBADMSG;
+	snprintf(last_line, sizeof(last_line), LAST_LINE_FORMAT,
+		 state_checksum(text, (size_t)(end - text)));
+	if (strcmp(end, last_line) != 0 || strncmp(text, FIRST_WORDS, strlen(FIRST_WORDS)) != 0)
+		return -EBADMSG;
+	*end = '\0';
+	return 0;
+}
+
 static int parse_switches(char *text, struct switches *switches)
 {
 	for (char *line; (line = strsep(&text, "\n"));) {
 		int r = 0;
 
-		if (strcmp(line, "end") == 0)
-			return text && !*text ? 0 : -EBADMSG;
+		if (!*line)
+			return text ? -EBADMSG : 0;
 		if (strcmp(line, "all") == 0)
 			switches->all_off = true;
 		else if (strncmp(line, "service ", 8) == 0 && strlen(line + 8) <= SERVICE_NAME_MAX)
@@ -129,9 +149,10 @@ static int load_switches(const char *path, struct switches *switches)
 		r = boot_read_id(boot_id);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	n = (size_t)snprintf(first_line, sizeof(first_line), "uidwall-off 1 %s\n", boot_id);
-	if (strlen(text) != length || strncmp(text, "uidwall-off 1 ", 14) != 0)
-		return -EBADMSG;
+	r = check_switches(text, length);
+	if (r < 0)
+		return r;
+	n = (size_t)snprintf(first_line, sizeof(first_line), FIRST_WORDS "%s\n", boot_id);
 	if (strncmp(text, first_line, n) != 0)
 		return 0;
 	return parse_switches(text + n, switches);
@@ -161,21 +182,38 @@ int state_load_switches(const char *folder, struct switches *ret_switches, struc
 	return 0;
 }
 
-static int write_switches(const char *path, const struct switches *switches)
+/* All but the last line; malloc'd. */
+static int format_switches(const struct switches *switches, char **ret_text, size_t *ret_n)
 {
-	AUTO(file_replace) struct file_replace replace = { 0 };
+	AUTO(file) FILE *out = open_memstream(ret_text, ret_n);
 	char boot_id[BOOT_ID_MAX + 1];
 	int r;
 
+	if (!out)
+		return -ENOMEM;
 	r = boot_read_id(boot_id);
+	if (r < 0)
+		return r;
+	fprintf(out, FIRST_WORDS "%s\n%s", boot_id, switches->all_off ? "all\n" : "");
+	for (size_t i = 0; i < switches->n_services; i++)
+		fprintf(out, "service %s\n", switches->services[i]);
+	return fflush(out) == 0 ? 0 : -ENOMEM;
+}
+
+static int write_switches(const char *path, const struct switches *switches)
+{
+	AUTO(file_replace) struct file_replace replace = { 0 };
+	AUTO(mem) char *text = NULL;
+	size_t n;
+	int r;
+
+	r = format_switches(switches, &text, &n);
 	if (r == 0)
 		r = file_replace_begin(path, 0600, &replace);
 	if (r < 0)
 		return r;
-	fprintf(replace.stream, "uidwall-off 1 %s\n%s", boot_id, switches->all_off ? "all\n" : "");
-	for (size_t i = 0; i < switches->n_services; i++)
-		fprintf(replace.stream, "service %s\n", switches->services[i]);
-	fputs("end\n", replace.stream);
+	fwrite(text, 1, n, replace.stream);
+	fprintf(replace.stream, LAST_LINE_FORMAT, state_checksum(text, n));
 	return file_replace_commit(&replace);
 }
 
@@ -190,8 +228,8 @@ int state_save_switches(const char *folder, const struct switches *switches, str
 	}
 	if (switches->all_off || switches->n_services)
 		r = write_switches(path, switches);
-	else if (unlink(path) < 0 && errno != ENOENT)
-		r = -errno;
+	else
+		r = file_remove(path);
 	if (r < 0)
 		diag_add(diags, DIAG_ERROR, (struct place){ path, 0, 0 },
 			 "cannot be written (%s): what is off and what is on now holds only until "

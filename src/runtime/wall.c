@@ -147,7 +147,10 @@ void wall_refresh_resolvers(struct wall *wall)
 	diags_init(&unheard);
 	if (!config->resolvers_are_system)
 		return;
-	config_read_resolvers(NULL, wall->current->arena, &now, &unheard);
+	if (config_read_resolvers(NULL, wall->current->arena, &now, &unheard) < 0) {
+		log_diags(&unheard);
+		return;
+	}
 	if (config_same_resolvers(&before, &now))
 		return;
 	log_info("/etc/resolv.conf has changed: %zu name server%s", now.n_resolvers,
@@ -191,16 +194,21 @@ int wall_switch(struct wall *wall, const char *service, bool on)
 		return -ENOENT;
 	change_begin(wall, &wall->change);
 	r = switches_after(&wall->switches, service, on, &next);
+	/* What is on is written first, what is off last: killed in between, the next start is
+	 * closed. */
+	if (r == 0 && on)
+		state_save_switches(wall->options.state, &next, &wall->last->diags);
 	if (r == 0)
 		r = change_rules(wall, &next, NULL);
 	if (r == 0) {
 		switches_done(&wall->switches);
 		wall->switches = next;
 		next = (struct switches){ 0 };
-		state_save_switches(wall->options.state, &wall->switches, &wall->last->diags);
 	} else {
 		generation_mark(wall->current, &wall->switches); /* sets the states back */
 	}
+	if (!on || r < 0)
+		state_save_switches(wall->options.state, &wall->switches, &wall->last->diags);
 	change_end(wall, r);
 	return 0;
 }

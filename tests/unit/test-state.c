@@ -372,10 +372,13 @@ static void switches_are_kept(void **state)
 static void switches_end_with_the_boot(void **state)
 {
 	static const char other_boot[] =
-		"uidwall-off 1 00000000-0000-0000-0000-000000000000\nall\nend\n";
+		"uidwall-off 2 00000000-0000-0000-0000-000000000000\nall\n";
 	struct switches got = { 0 };
+	char text[128];
+	int n = snprintf(text, sizeof(text), "%send %016llx\n", other_boot,
+			 (unsigned long long)state_checksum(other_boot, sizeof(other_boot) - 1));
 
-	folder_put("off", other_boot, sizeof(other_boot) - 1, 0600);
+	folder_put("off", text, (size_t)n, 0600);
 	assert_int_equal(load_switches(&got), 0);
 	assert_false(got.all_off);
 }
@@ -385,14 +388,13 @@ static void damaged_switches_are_not_off(void **state)
 	AUTO(diags) struct diags diags;
 	AUTO(switches) struct switches saved = { .all_off = true };
 	AUTO(mem) char *bytes = NULL;
-	size_t n, first_line;
+	size_t n;
 
 	diags_init(&diags);
 	assert_int_equal(switches_add(&saved, "blog"), 0);
 	assert_int_equal(state_save_switches(folder_name, &saved, &diags), 0);
 	assert_int_equal(file_read(folder_path("off"), 4096, &bytes, &n), 0);
-	first_line = strcspn(bytes, "\n") + 1;
-	for (size_t i = first_line; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct switches got = { 0 };
 
 		folder_put("off", bytes, i, 0600);
