@@ -157,7 +157,10 @@ static void answer_request(struct connection *c)
 	c->owner->counts.calls++;
 	writer_init(&answer, FRAME_ANSWER_MAX);
 	r = options->answer(options->data, &c->caller, c->request, c->length, &answer, &error);
-	if (r == 0 && answer.failed)
+	if (r == 0 && answer.lacked_memory)
+		answer_error(c, "out of memory for the answer; what was asked for may have been "
+				"done all the same: \"uidwall status\" tells");
+	else if (r == 0 && answer.failed)
 		answer_error(c, "the answer is too large");
 	else if (r < 0)
 		answer_error(c, error);

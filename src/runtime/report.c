@@ -214,13 +214,18 @@ void report_undo(const struct wall *wall, struct writer *w)
 
 /* --- status */
 
+static const char *error_of(const struct wall_result *result)
+{
+	return result->ok || result->error ? result->error : "out of memory";
+}
+
 static void put_last_reload(const struct wall_result *last, bool may_see_all, struct writer *w)
 {
 	writer_key(w, "last_reload");
 	writer_begin(w, '{');
 	put_time(w, "time", last->time);
 	writer_put_bool(w, "ok", last->ok);
-	writer_put_text(w, "error", may_see_all ? last->error : NULL);
+	writer_put_text(w, "error", may_see_all ? error_of(last) : NULL);
 	writer_put_int(w, "kernel_us", last->kernel.kernel_us);
 	writer_put_int(w, "total_us", (int64_t)last->total_us);
 	writer_end(w, '}');
@@ -403,7 +408,7 @@ void report_change(const struct wall *wall, struct writer *w)
 	struct wall_counts counts = wall_count(wall);
 
 	writer_put_bool(w, "ok", last->ok);
-	writer_put_text(w, "error", last->error);
+	writer_put_text(w, "error", error_of(last));
 	writer_put_text(w, "wall", wall->switches.all_off ? "off" : "on");
 	writer_put_int(w, "generation", (int64_t)wall->number);
 	writer_put_int(w, "services", (int64_t)wall->current->set.n_services);

@@ -34,7 +34,7 @@ static void put(struct writer *w, const char *bytes, size_t n)
 			capacity *= 2;
 		grown = realloc(w->bytes, capacity);
 		if (!grown) {
-			w->failed = true;
+			w->failed = w->lacked_memory = true;
 			return;
 		}
 		w->bytes = grown;

@@ -19,7 +19,8 @@ struct writer {
 	size_t capacity;
 	size_t max;
 	bool needs_comma;
-	bool failed; /* more than max bytes, or out of memory: what follows is ignored */
+	bool failed; /* what follows is ignored: more than max bytes, or ... */
+	bool lacked_memory;
 };
 
 void writer_init(struct writer *w, size_t max);
