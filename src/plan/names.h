@@ -8,6 +8,8 @@
 
 #include "base/arena.h"
 
+#define PLAN_UNITS "units" /* the map from control groups to chains */
+
 const char *name_service_chain(struct arena *arena, const char *service);
 const char *name_service_counter(struct arena *arena, const char *service);
 const char *name_service_set(struct arena *arena, const char *service, uint32_t digest);

@@ -45,7 +45,7 @@ void plan_units(struct build *b, const struct policy_set *set, const struct plan
 	*ret_units = units;
 	if (!units.levels)
 		return;
-	units.map = build_set(b, "units", IR_KEY_CGROUP, true, false);
+	units.map = build_set(b, PLAN_UNITS, IR_KEY_CGROUP, true, false);
 	for (size_t i = 0; i < set->n_groups; i++) {
 		const struct unit_group *group = &set->groups[i];
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "diff/diff.h"
+#include "runtime/groups.h"
 
 /* --- results */
 
@@ -242,15 +243,19 @@ static void forget_gone_services(struct wall *wall)
 /* What processes of units that ended left behind is governed by the next generation as well. */
 static void keep_gone_groups(const struct wall *wall, struct generation *next)
 {
-	AUTO(diags) struct diags unheard;
-	struct arena *arena;
+	struct arena *arena = arena_new();
+	AUTO(diags) struct diags unheard; /* told already */
+	struct nl_group *left;
 	struct policy_set set;
+	size_t n_left;
 
-	diags_init(&unheard); /* told already */
-	if (!wall->current || !wall->current->set.n_groups)
-		return;
-	arena = arena_new();
-	generation_find_groups(next, wall->current, NULL, NULL, arena, &set, &unheard);
+	diags_init(&unheard);
+	if (wall->current) {
+		groups_find(&next->set, &wall->current->set, NULL, NULL, arena, &set, &unheard);
+	} else {
+		nl_table_read_groups(wall->table, arena, &left, &n_left);
+		groups_inherit(&next->set, left, n_left, arena, &set);
+	}
 	generation_take_groups(next, &set, arena);
 }
 

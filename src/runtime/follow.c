@@ -13,8 +13,8 @@
 #include <sys/inotify.h>
 
 #include "base/log.h"
-#include "policy/units.h"
 #include "runtime/change.h"
+#include "runtime/groups.h"
 
 enum { RETRY_MS = 500 };
 
@@ -100,8 +100,8 @@ static int catch_up(struct follow *follow)
 	int r;
 
 	diags_init(&diags);
-	generation_find_groups(wall->current, wall->current, watch_folder, follow, arena, &now,
-			       &diags);
+	groups_find(&wall->current->set, &wall->current->set, watch_folder, follow, arena, &now,
+		    &diags);
 	same = compare(&before, &now, false);
 	if (same) {
 		arena_free(arena);

@@ -11,10 +11,7 @@
 
 #include "wire/writer.h"
 
-/* Of each service. A connection that outlives its group is closed by its far side, or by the kernel
- * after some minutes (tcp_orphan_retries); until then a unit can be started again many times.
- */
-enum { GONE_GROUPS_MAX = 256, UNIT_TEXT_MAX = 8192 };
+enum { UNIT_TEXT_MAX = 8192 };
 
 void rules_done(struct rules *rules)
 {
@@ -236,86 +233,6 @@ int generation_read(enum generation_source source, const char *config, const cha
 	index_owners(generation);
 	*ret_generation = TAKE(generation);
 	return 0;
-}
-
-/* --- control groups */
-
-static bool has_group(const struct policy_set *set, uint64_t id)
-{
-	size_t low = 0, high = set->n_groups;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (set->groups[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < set->n_groups && set->groups[low].id == id;
-}
-
-/* The service of a group that is gone, if it still has that unit; or NULL. */
-static const struct service *heir(const struct policy_set *set, const struct policy_set *before,
-				  const struct unit_group *group)
-{
-	const struct policy *policy;
-	const struct service *service;
-
-	if (group->service == NO_SERVICE)
-		return NULL;
-	policy = before->services[group->service].policy;
-	service = policy_set_find(set, policy->service);
-	if (!service || !policy->unit || !service->policy->unit ||
-	    strcmp(policy->unit, service->policy->unit) != 0)
-		return NULL;
-	return service;
-}
-
-static int compare_groups(const void *a, const void *b)
-{
-	const struct unit_group *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-/* What is gone, the latest first: ids only ever grow. */
-static void add_gone(const struct generation *before, struct arena *arena, struct policy_set *set)
-{
-	AUTO(arena) struct arena *scratch = arena_new();
-	unsigned *n_gone = arena_alloc(scratch, set->n_services * sizeof(*n_gone));
-	struct unit_group *groups = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < set->n_groups; i++)
-		*ARENA_APPEND(arena, groups, n) = set->groups[i];
-	for (size_t i = before->set.n_groups; i-- > 0;) {
-		struct unit_group group = before->set.groups[i];
-		const struct service *service = heir(set, &before->set, &group);
-
-		if (!service || has_group(set, group.id) ||
-		    n_gone[service - set->services]++ >= GONE_GROUPS_MAX)
-			continue;
-		group.service = (uint32_t)(service - set->services);
-		group.path = arena_strdup(arena, group.path);
-		group.nft_path = arena_strdup(arena, group.nft_path);
-		group.is_gone = true;
-		*ARENA_APPEND(arena, groups, n) = group;
-	}
-	if (n)
-		qsort(groups, n, sizeof(*groups), compare_groups);
-	set->groups = groups;
-	set->n_groups = n;
-}
-
-void generation_find_groups(const struct generation *generation, const struct generation *before,
-			    units_visit_fn visit, void *data, struct arena *arena,
-			    struct policy_set *ret_set, struct diags *diags)
-{
-	*ret_set = generation->set;
-	units_find(ret_set, arena, visit, data, diags);
-	if (before)
-		add_gone(before, arena, ret_set);
 }
 
 void generation_take_groups(struct generation *generation, const struct policy_set *set,

@@ -4,7 +4,6 @@
 #define UIDWALL_RUNTIME_GENERATION_H
 
 #include "plan/plan.h"
-#include "policy/units.h"
 #include "runtime/state.h"
 
 /* Rules have an arena of their own: `uidwall off blog` plans anew from the policies as they are in
@@ -46,14 +45,7 @@ int generation_read(enum generation_source source, const char *config, const cha
 void generation_free(struct generation *generation); /* NULL is fine */
 DEFINE_CLEANUP(generation, struct generation *, generation_free)
 
-/* Looks for the control groups of its units anew, and finds those of `before` that are gone, too:
- * it may be the generation itself. Lives in the arena.
- */
-void generation_find_groups(const struct generation *generation, const struct generation *before,
-			    units_visit_fn visit, void *data, struct arena *arena,
-			    struct policy_set *ret_set, struct diags *diags);
-
-/* Takes them; the arena is the generation's from then on. */
+/* Takes the control groups of `set`; the arena is the generation's from then on. */
 void generation_take_groups(struct generation *generation, const struct policy_set *set,
 			    struct arena *arena);
 

@@ -17,11 +17,13 @@
 #include <linux/netfilter/nf_tables.h>
 
 #include "backend/nl/counter.h"
+#include "backend/nl/groups.h"
 #include "backend/nl/present.h"
 #include "backend/nl/probe.h"
 #include "backend/nl/refusal.h"
 #include "backend/nl/set.h"
 #include "backend/nl/turn.h"
+#include "plan/names.h"
 
 enum {
 	BLIND_TRIES = 5, /* after NL_GUARDED_TRIES */
@@ -241,6 +243,12 @@ int nl_table_read_counter(struct nl_table *table, const char *name,
 			  struct nl_counter_value *ret_value, struct diags *diags)
 {
 	return report_reading(nl_read_counter(table->sock, name, ret_value), diags);
+}
+
+void nl_table_read_groups(struct nl_table *table, struct arena *arena, struct nl_group **ret_groups,
+			  size_t *ret_n)
+{
+	nl_read_groups(table->sock, PLAN_UNITS, arena, ret_groups, ret_n);
 }
 
 const struct nl_features *nl_table_features(const struct nl_table *table)

@@ -55,6 +55,18 @@ int nl_table_read_counters(struct nl_table *table, const struct ir_ruleset *rule
 int nl_table_read_counter(struct nl_table *table, const char *name,
 			  struct nl_counter_value *ret_value, struct diags *diags);
 
+/* A control group, and the chain that judges what its sockets send. */
+struct nl_group {
+	uint64_t id;
+	const char *chain;
+};
+
+/* Those in the map `units`, as an earlier daemon left it: none where there is no such map, or it
+ * cannot be read.
+ */
+void nl_table_read_groups(struct nl_table *table, struct arena *arena, struct nl_group **ret_groups,
+			  size_t *ret_n);
+
 /* What the kernel can: "owner, persist" and the like, for `status`. */
 struct nl_features {
 	bool owner_persist;
