@@ -29,10 +29,12 @@ struct cli {
 	const char *user;
 	const char *confirm; /* "60s" */
 	const char *against;
+	const char *to; /* an address */
 	bool json;
 	bool write;
 	bool offline;
 	bool dry_run;
+	bool endpoints;
 	bool help;
 	bool version;
 	struct arena *arena; /* lives as long as the process */
@@ -62,12 +64,13 @@ enum cli_status verb_off(struct cli *cli);
 enum cli_status verb_on(struct cli *cli);
 enum cli_status verb_render(struct cli *cli);
 enum cli_status verb_rollback(struct cli *cli);
+enum cli_status verb_selftest(struct cli *cli);
 enum cli_status verb_show(struct cli *cli);
 enum cli_status verb_status(struct cli *cli);
 enum cli_status verb_why(struct cli *cli);
 
 extern const char help_apply[], help_check[], help_confirm[], help_diff[], help_help[], help_new[],
-	help_off[], help_on[], help_render[], help_rollback[], help_show[], help_status[],
-	help_why[];
+	help_off[], help_on[], help_render[], help_rollback[], help_selftest[], help_show[],
+	help_status[], help_why[];
 
 #endif

@@ -17,7 +17,8 @@ struct option {
 	const char *name;  /* without the dashes */
 	const char *value; /* as help shows it; NULL: a flag */
 	size_t offset;	   /* in struct cli: const char * or bool */
-	const char *verb;  /* only with this one; NULL: with all */
+	const char
+		*verb; /* only with this one; NULL: with all. One name may have rows for several */
 	const char *help;
 };
 
@@ -30,6 +31,12 @@ static const struct option options[] = {
 	  "go back by itself after 60s, 5m or 1h, unless confirmed" },
 	{ "dry-run", NULL, offsetof(struct cli, dry_run), "apply",
 	  "show what would change; change nothing" },
+	{ "dry-run", NULL, offsetof(struct cli, dry_run), "selftest",
+	  "say what it would send where; send nothing" },
+	{ "to", "ADDRESS", offsetof(struct cli, to), "selftest",
+	  "try to reach this one, in place of a documentation address" },
+	{ "endpoints", NULL, offsetof(struct cli, endpoints), "selftest",
+	  "also what policies allow elsewhere, name servers, proxies" },
 	{ "against", "DIR", offsetof(struct cli, against), "diff",
 	  "compare with the policies in DIR, offline" },
 	{ "offline", NULL, offsetof(struct cli, offline), "why",
@@ -131,6 +138,15 @@ static enum cli_status parse_option(struct cli *cli, char **argv, int argc, int 
 	return CLI_FINE;
 }
 
+static bool goes_with(const struct option *option, const struct cli_verb *verb)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (strcmp(options[i].name, option->name) == 0 &&
+		    (!options[i].verb || strcmp(options[i].verb, verb->name) == 0))
+			return true;
+	return false;
+}
+
 static enum cli_status check_use(struct cli *cli, const struct option *const *seen, size_t n_seen)
 {
 	const struct cli_verb *verb = cli->verb;
@@ -138,7 +154,7 @@ static enum cli_status check_use(struct cli *cli, const struct option *const *se
 	if (!verb)
 		return bad_use(cli, "missing verb; \"uidwall --help\" lists them");
 	for (size_t i = 0; i < n_seen; i++)
-		if (seen[i]->verb && strcmp(seen[i]->verb, verb->name) != 0)
+		if (!goes_with(seen[i], verb))
 			return bad_use(cli, "--%s goes with \"uidwall %s\", not with \"%s\"",
 				       seen[i]->name, seen[i]->verb, verb->name);
 	if (cli->n_args < verb->min_args)

@@ -45,6 +45,7 @@ enum {
 	STATES_CONNECTED = 1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT | 1 << TCP_SYN_RECV |
 			   1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSE_WAIT |
 			   1 << TCP_LAST_ACK | 1 << TCP_CLOSING,
+	STATES_LISTENING = 1 << TCP_LISTEN,
 };
 
 const char *sockets_state_name(const struct live_socket *socket)
@@ -107,6 +108,7 @@ static struct prefix make_address(uint8_t family, const __be32 address[4])
 
 struct listing {
 	uint8_t protocol;
+	uint32_t states;
 	int (*fn)(const struct live_socket *socket, void *data);
 	void *data;
 };
@@ -119,7 +121,7 @@ static int read_socket(const struct nlmsghdr *nlh, void *data)
 
 	if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg))
 		return -EPROTO;
-	if (!(STATES_CONNECTED & 1U << msg->idiag_state))
+	if (!(listing->states & 1U << msg->idiag_state))
 		return 0; /* a kernel that does not heed the request's states */
 	found = (struct live_socket){
 		.l4proto = listing->protocol,
@@ -142,8 +144,7 @@ static int read_socket(const struct nlmsghdr *nlh, void *data)
 	return listing->fn(&found, listing->data);
 }
 
-static int list_family(struct sockets *sockets, uint8_t family, uint32_t states,
-		       struct listing *listing)
+static int list_family(struct sockets *sockets, uint8_t family, struct listing *listing)
 {
 	char buffer[REQUEST_MAX];
 	struct nlmsghdr *nlh = (void *)buffer;
@@ -151,18 +152,32 @@ static int list_family(struct sockets *sockets, uint8_t family, uint32_t states,
 		make_request(buffer, SOCK_DIAG_BY_FAMILY, family, listing->protocol);
 
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	request->idiag_states = states;
+	request->idiag_states = listing->states;
 	return netlink_ask(sockets->netlink, nlh, read_socket, listing);
+}
+
+static int list_states(struct sockets *sockets, struct listing *listing)
+{
+	int r = list_family(sockets, AF_INET, listing);
+
+	/* An IPv6 socket with IPv4-mapped addresses is listed here, and only here. */
+	return r ? r : list_family(sockets, AF_INET6, listing);
 }
 
 int sockets_list(struct sockets *sockets, uint8_t l4proto,
 		 int (*fn)(const struct live_socket *socket, void *data), void *data)
 {
-	struct listing listing = { l4proto, fn, data };
-	int r = list_family(sockets, AF_INET, STATES_CONNECTED, &listing);
+	struct listing listing = { l4proto, STATES_CONNECTED, fn, data };
 
-	/* An IPv6 socket with IPv4-mapped addresses is listed here, and only here. */
-	return r ? r : list_family(sockets, AF_INET6, STATES_CONNECTED, &listing);
+	return list_states(sockets, &listing);
+}
+
+int sockets_list_listening(struct sockets *sockets,
+			   int (*fn)(const struct live_socket *socket, void *data), void *data)
+{
+	struct listing listing = { IPPROTO_TCP, STATES_LISTENING, fn, data };
+
+	return list_states(sockets, &listing);
 }
 
 static int destroy(struct sockets *sockets, uint8_t family, uint8_t protocol,
@@ -194,7 +209,7 @@ static bool probe(struct sockets *sockets)
 		.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
 	};
 
-	return list_family(sockets, AF_INET, 0, &nothing) == 0 &&
+	return list_family(sockets, AF_INET, &nothing) == 0 &&
 	       destroy(sockets, AF_INET, IPPROTO_TCP, &nobody) == -ENOENT;
 }
 

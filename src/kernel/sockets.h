@@ -40,6 +40,10 @@ struct live_socket {
 int sockets_list(struct sockets *sockets, uint8_t l4proto,
 		 int (*fn)(const struct live_socket *socket, void *data), void *data);
 
+/* The same for TCP sockets that listen; `to` counts for nothing. */
+int sockets_list_listening(struct sockets *sockets,
+			   int (*fn)(const struct live_socket *socket, void *data), void *data);
+
 /* Closed by its program, and still sending what was left. */
 bool sockets_is_orphan(const struct live_socket *socket);
 

@@ -18,7 +18,8 @@ declare -A arrows=(
 	[diff]="base policy plan backend wire"
 	[runtime]="base policy plan backend backend/nl kernel wire why diff"
 	[proxy]="base wire"
-	[cli]="base policy plan backend kernel wire why diff"
+	[selftest]="base"
+	[cli]="base policy plan backend kernel wire why diff selftest"
 )
 
 # header: folders that may include it
@@ -30,7 +31,7 @@ declare -A homes=(
 	[event2/]="runtime"
 	[seccomp.h]="runtime"
 	[cap-ng.h]="runtime"
-	[curl/]="proxy"
+	[curl/]="proxy selftest"
 )
 
 folder_of() {
