@@ -95,13 +95,23 @@ static bool needs_plain_tcp(const struct policy *policy)
 	return false;
 }
 
-static void plan_plain_tcp(struct build *b, const struct policy *policy)
+static void plan_plain_tcp(struct build *b, const struct policy *policy, uint32_t counter)
 {
 	build_rule(b, file_origin(policy, "plain TCP, no MPTCP: subflows have no owner"));
 	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
 	add_match_masked(b, IR_TCP_FLAGS, IR_MASK_EQ, TH_SYN, TH_SYN);
 	add_match_byte(b, IR_TCPOPT_MPTCP, IR_EQ, 1);
 	add_strip(b, IR_TCPOPT_MPTCP);
+	/* The kernel takes the option in a SYN-ACK also where its SYN arrived without: a peer in
+	 * league with the service would have MPTCP all the same, and with the third segment the key
+	 * that it needs to announce addresses. No goto, as above.
+	 */
+	build_rule(b, file_origin(policy, "MPTCP is refused: older than the policy, or its peer's "
+					  "wish alone"));
+	add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+	add_match_byte(b, IR_TCPOPT_MPTCP, IR_EQ, 1);
+	add_count(b, counter);
+	add_reject(b, IR_REJECT_TCP_RESET);
 }
 
 /* Answers of a declared TCP port are told by not being an initial SYN, without conntrack; those of
@@ -212,7 +222,7 @@ uint32_t plan_service(struct build *b, const struct service *service, size_t num
 	}
 	plan_sanity(b, policy, counter, shared);
 	if (needs_plain_tcp(policy) && policy->mode == MODE_ENFORCE && !shared->keeps_options)
-		plan_plain_tcp(b, policy);
+		plan_plain_tcp(b, policy, counter);
 	for (size_t i = 0; i < policy->n_listen; i++)
 		plan_listener(b, policy, &policy->listen[i], &sets);
 	if (meets_guards(b, policy, shared))

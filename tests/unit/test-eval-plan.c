@@ -217,6 +217,9 @@ static void test_listen(void **state)
 	judge_all(cases, ARRAY_SIZE(cases));
 }
 
+#define MPTCP(name)                                                                                \
+	name ".json MPTCP is refused: older than the policy, or its peer's wish alone", name
+
 /* Sockets of others on a declared port, and subflows that the kernel makes. */
 static void test_strange_sockets(void **state)
 {
@@ -240,6 +243,10 @@ static void test_strange_sockets(void **state)
 		{ "root tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
 		{ "other tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
 		{ "app tcp 198.51.100.1:8000 mptcp", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "app tcp 198.51.100.1:8000 mptcp ack", EVAL_RESET, MPTCP("app") },
+		{ "app tcp 198.51.100.1:8000 mptcp synack", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "app tcp 198.51.100.1:8000 ack", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "root tcp 198.51.100.1:8000 mptcp ack", EVAL_ACCEPT, NULL },
 		{ "nobody icmp 192.0.2.9 type 3", EVAL_ACCEPT, NULL },
 	};
 
@@ -258,6 +265,7 @@ static void test_kept_options(void **state)
 		{ "root tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
 		{ "other tcp 192.0.2.9:80 mptcp", EVAL_ACCEPT, NULL },
 		{ "app tcp 198.51.100.1:8000 mptcp", EVAL_ACCEPT, "app.json:3 connect" },
+		{ "app tcp 198.51.100.1:8000 mptcp ack", EVAL_ACCEPT, "app.json:3 connect" },
 	};
 	AUTO(scene) struct scene *scene = make_scene();
 
