@@ -164,8 +164,9 @@ static const struct restricted restricted[] = {
 	/* stdio asks whether it writes to a terminal; nothing is pushed into one */
 	{ "ioctl", 0, 1, { SCMP_A1(SCMP_CMP_EQ, TCGETS) } },
 	{ "ioctl", 0, 1, { SCMP_A1(SCMP_CMP_EQ, FIONREAD) } },
-	/* if_indextoname(), for routes */
+	/* if_indextoname(), for routes, and if_nametoindex(), for fe80::1%eth0 */
 	{ "ioctl", 0, 1, { SCMP_A1(SCMP_CMP_EQ, SIOCGIFNAME) } },
+	{ "ioctl", 0, 1, { SCMP_A1(SCMP_CMP_EQ, SIOCGIFINDEX) } },
 	/* limits are read, not set */
 	{ "prlimit64", 0, 1, { SCMP_A2(SCMP_CMP_EQ, 0) } },
 	{ "prlimit64", EPERM, 1, { SCMP_A2(SCMP_CMP_NE, 0) } },
