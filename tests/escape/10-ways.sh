@@ -12,7 +12,7 @@ private "$@"
 
 : "${ATTACKER:=$builddir/tests/escape/attacker}"
 HERE=$srcdir/tests/escape
-PHASES=${PHASES:-off default}
+PHASES=${PHASES:-off default unit}
 
 # The sink answers for all addresses itself, without NAT: attempts and their peers know real addresses.
 sink_make() {
@@ -26,9 +26,9 @@ sink_make() {
 	in_sink ip -6 route add local 2001:db8::53 dev lo
 	in_sink nft -f - <<-'E'
 		table inet sink {
-			chain hole {
-				type filter hook input priority filter;
-				tcp dport 9 drop
+			chain hole { # handmade.h
+				type filter hook output priority filter;
+				tcp sport 9-60 tcp flags & rst == rst drop
 			}
 		}
 	E
@@ -72,6 +72,37 @@ command_make() {
 	chmod 755 "$T/bin/$1"
 }
 
+# The daemon, and what a driver may put into force.
+policies_make() {
+	daemon_alive && return
+	policy_text >"$T/default.json"
+	policy_text "\"unit\": \"${GROUP#"$UNIFIED"}\"" >"$T/unit.json"
+	jq '.connect = [
+		{ to: "0.0.0.0/0", port: "1-65535" }, { to: "::/0", port: "1-65535" },
+		{ to: "0.0.0.0/0", port: "1-65535", protocol: "udp" },
+		{ to: "::/0", port: "1-65535", protocol: "udp" }
+	]' "$T/default.json" >"$T/permissive.json"
+	for name in none permissive default unit; do
+		command_make "$name"
+	done
+	start_daemon
+}
+
+# A control group for the service's processes. Those of runs that were killed go with the next one.
+group_make() {
+	UNIFIED=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)
+	[[ -w $UNIFIED/cgroup.procs ]] || skip_all "needs a cgroup2 mount"
+	find "$UNIFIED" -maxdepth 1 -name 'uidwall-escape.*' -exec rmdir {} + 2>/dev/null
+	GROUP=$UNIFIED/uidwall-escape.$RANDOM$RANDOM
+	mkdir "$GROUP" || die "cannot make the control group $GROUP"
+	trap group_remove EXIT
+}
+
+group_remove() {
+	echo 1 >"$GROUP/cgroup.kill"
+	wait_until 5 rmdir "$GROUP"
+}
+
 run_phase() {
 	local phase=$1 first=$2
 	shift 2
@@ -82,17 +113,22 @@ run_phase() {
 }
 
 ONLY=$*
+GROUP=
 sink_make
 box_settings
+group_make
 for phase in $PHASES; do
 	case $phase in
 	off) run_phase off 0 ;;
 	default)
-		start_daemon
-		policy_text >"$T/default.json"
-		command_make before
-		command_make default
-		run_phase default 3000 --before "$T/bin/before" --enforce "$T/bin/default"
+		policies_make
+		run_phase default 3000 --before "$T/bin/none" --before "$T/bin/permissive" \
+			--enforce "$T/bin/default"
+		;;
+	unit)
+		policies_make
+		run_phase unit 6000 --before "$T/bin/none" --before "$T/bin/permissive" \
+			--enforce "$T/bin/unit" --cgroup "$GROUP"
 		;;
 	esac
 done

@@ -13,6 +13,7 @@ import os
 import selectors
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ import frames
 
 CLONE_NEWNET = 0x40000000
 CAPTURE_BYTES = 64 << 20
-SO_RCVBUFFORCE = 33
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 IPPROTO_MPTCP = 262
 ETH_P_ALL = 3
 PACKET_HOST, PACKET_OUTGOING = 0, 4
@@ -93,6 +94,7 @@ class Outside:
     def capture(self, where, interface):
         s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
         s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, CAPTURE_BYTES)
+        s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         s.bind((interface, ETH_P_ALL))
         s.setblocking(False)
         self.selector.register(s, selectors.EVENT_READ, lambda _: self.on_frames(where, s))
@@ -137,7 +139,7 @@ class Outside:
     def on_frames(self, where, s):
         for _ in range(500):
             try:
-                data, (_, ethertype, kind, *_) = s.recvfrom(65600)
+                data, stamps, _, (_, ethertype, kind, *_) = s.recvmsg(65600, 64)
             except BlockingIOError:
                 return
             if kind == PACKET_OUTGOING:
@@ -151,7 +153,8 @@ class Outside:
                 packet.sport == frames.FIRST_PORT + attempt.n or packet.is_error()
             ):
                 continue
-            attempt.frames.append((time.monotonic(), where, packet))
+            seconds, nanoseconds = struct.unpack("qq", stamps[0][2])
+            attempt.frames.append((seconds + nanoseconds / 1e9, where, packet))
 
     def on_connection(self, s):
         try:
@@ -265,22 +268,23 @@ class Runner:
             self.start(way)
             self.wait()
 
-    def run_older(self, enforce):
-        """Ways that start before, in bunches; the policy comes into force when all of a bunch are ready."""
+    def run_older(self, before):
+        """Ways that start under what `before` puts into force, in bunches; the policy comes into force when
+        all of a bunch are ready."""
         waiting = [w for w in self.ways if "older" in w.flags]
         while waiting:
             bunch, waiting = waiting[: len(self.free)], waiting[len(self.free) :]
-            if enforce:
-                self.enforce(self.options.before)
+            if before:
+                self.enforce(before)
             bunch = [self.start(w) for w in bunch]
             end = time.monotonic() + READY_S
             while time.monotonic() < end and any(a.status is None and not a.ready for a in bunch):
                 self.turn()
-            if enforce:
+            if before:
                 self.enforce(self.options.enforce)
             for attempt in bunch:
-                if enforce:
-                    attempt.since = time.monotonic()
+                if before:
+                    attempt.since = time.time()
                 if attempt.status is None:
                     attempt.process.stdin.write(b"g")
                     attempt.process.stdin.flush()
@@ -348,7 +352,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--phase", choices=("off", "default", "unit"), required=True)
     parser.add_argument("--first", type=int, required=True, help="number of the first attempt")
-    parser.add_argument("--slots", type=int, default=24)
+    parser.add_argument("--slots", type=int, default=60)
     parser.add_argument("--only", default="*")
     parser.add_argument("--uid", type=int, required=True)
     parser.add_argument("--other-uid", type=int, required=True)
@@ -357,16 +361,16 @@ def main():
     parser.add_argument("--sink", default="/run/netns/sink")
     parser.add_argument("--folder", required=True)
     parser.add_argument("--cgroup")
-    parser.add_argument("--before", help="a command that takes the policy away")
+    parser.add_argument("--before", action="append", default=[],
+                        help="a command that puts into force what older ways begin under; may be repeated")
     parser.add_argument("--enforce", help="a command that puts the policy into force")
     parser.add_argument("attackers", nargs="+")
     options = parser.parse_args()
 
     runner = Runner(options, list_ways(options.attackers, options.only))
-    if options.phase == "off":
-        runner.run_older(False)
-    else:
-        runner.run_older(True)
+    for before in options.before or [None]:
+        runner.run_older(before)
+    if options.enforce:
         runner.enforce(options.enforce)
     runner.run_now()
     runner.settle()

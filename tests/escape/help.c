@@ -69,6 +69,11 @@ union way_address way_mapped(struct in_addr address, uint16_t port)
 	return way_v6(mapped, port);
 }
 
+uint16_t way_own_port(const struct way_aim *aim)
+{
+	return (uint16_t)(aim->port - 12000); /* from 8000 on: driver.py's start at 20000 */
+}
+
 socklen_t way_length(const union way_address *address)
 {
 	return address->any.sa_family == AF_INET ? sizeof(address->v4) : sizeof(address->v6);

@@ -113,6 +113,9 @@ int helper_main(char **argv);
 /* The policy comes into force now: returns when it is. Only for ways with WAY_OLDER. */
 void way_wait(void);
 
+/* A port of the box's for this attempt alone, neither declared nor ephemeral. */
+uint16_t way_own_port(const struct way_aim *aim);
+
 /* What this kernel lacks, for WAY_CANNOT: "return way_cannot("...")". */
 int way_cannot(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void way_wrong(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -450,6 +450,49 @@ static int from_declared(const struct way_aim *aim, union way_address to)
 }
 WAY_EACH_FAMILY(from_declared)
 
+/* --- root's
+ * ------------------------------------------------------------------------------------------ */
+
+static int roots4 = -1, roots6 = -1;
+
+static int roots_connections(const struct way_aim *aim)
+{
+	union way_address v4 = way_v4(aim->v4, aim->port), v6 = way_v6(aim->v6, aim->port);
+
+	roots4 = way_socket(&v4, SOCK_STREAM, 0);
+	roots6 = way_socket(&v6, SOCK_STREAM, 0);
+	if (way_connect(roots4, &v4, CONNECT_MS) < 0 || way_connect(roots6, &v6, CONNECT_MS) < 0)
+		way_wrong("root cannot connect");
+	return 0;
+}
+
+static int roots(const struct way_aim *aim, union way_address to)
+{
+	way_wait();
+	way_send_marker(to.any.sa_family == AF_INET ? roots4 : roots6, aim);
+	way_sleep(50);
+	return WAY_TRIED;
+}
+WAY_BOTH_FAMILIES(roots)
+
+static int roots_with_peer(const struct way_aim *aim)
+{
+	union way_address v4 = way_v4(aim->v4, aim->port);
+
+	peer_start(aim);
+	roots4 = connect_peer(&v4);
+	return 0;
+}
+
+static int roots_orphan(const struct way_aim *aim)
+{
+	fill(aim, roots4);
+	close(roots4);
+	way_wait();
+	peer_reads();
+	return WAY_TRIED;
+}
+
 const struct way ways_older[] = {
 	WAY_ROWS("older-idle", "a connection older than the policy, used after", NULL, idle,
 		 "default", WAY_OLDER),
@@ -492,5 +535,9 @@ const struct way ways_older[] = {
 		 WAY_OLDER),
 	WAY_ROWS("older-from-declared", "from a port that the policy comes to declare", NULL,
 		 from_declared, "nothing", WAY_OLDER),
+	WAY_TWO_ROWS("older-root", "a connection of root's, used after", roots_connections, roots,
+		     "unit", WAY_OLDER),
+	{ "older-root-orphan", "a connection of root's, closed before, data waits for the window",
+	  roots_with_peer, roots_orphan, "unit", WAY_OLDER },
 	{ 0 },
 };

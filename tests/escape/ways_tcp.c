@@ -316,7 +316,7 @@ static int cross(const struct way_aim *aim, uint16_t port)
 
 static int cross_undeclared(const struct way_aim *aim)
 {
-	return cross(aim, (uint16_t)(aim->port + 12000)); /* nobody else's, and not ephemeral */
+	return cross(aim, way_own_port(aim));
 }
 
 /* --- who asks ------------------------------------------------------------------------------------
