@@ -39,7 +39,9 @@ struct file_replace {
 };
 
 int file_replace_begin(const char *path, mode_t mode, struct file_replace *ret_replace);
-/* Writes to disk, renames, writes the folder to disk. On failure path is as it was. Frees all. */
+/* Writes to disk, renames, writes the folder to disk. On failure path is as it was, or just not
+ * lasting yet. Frees all.
+ */
 int file_replace_commit(struct file_replace *replace);
 void file_replace_abort(struct file_replace *replace); /* fine after a commit */
 __attribute__((unused)) static inline void file_replace_cleanup(struct file_replace *replace)

@@ -332,6 +332,6 @@ int config_from_text(const char *path, const char *text, size_t length, const ch
 	r = parse_source(&source, arena, ret_config, diags);
 	/* A machine that starts from what it remembers does without those that cannot be read. */
 	if (r == 0 && ret_config->resolvers_are_system)
-		(void)config_read_resolvers(resolv_conf, arena, ret_config, diags);
+		ret_config->unread = config_read_resolvers(resolv_conf, arena, ret_config, diags);
 	return r;
 }

@@ -30,6 +30,7 @@ struct config {
 	uint16_t log_group;	 /* NFLOG */
 	struct user_ref *admins; /* may do all on the control socket, besides root */
 	size_t n_admins;
+	int unread; /* -errno: resolv.conf could not be read; only of config_from_text() */
 };
 
 /* Reads the file (missing: all defaults), which may belong to root or to owner, and, where it names

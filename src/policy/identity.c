@@ -13,9 +13,8 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "policy/nss.h"
 #include "policy/values.h"
-
-enum { NSS_BUFFER_FIRST = 4096, NSS_BUFFER_MAX = 1024 * 1024 };
 
 struct user_entry {
 	const char *name;
@@ -42,6 +41,7 @@ struct identity {
 	size_t n_asked;
 	uint32_t *asked_slots; /* ... by the hash of their name: index + 1, 0 free */
 	size_t n_slots;
+	int unheard; /* -errno: the name service did not say whether there is such a name */
 	struct subuid_range *subuids;
 	size_t n_subuids;
 };
@@ -236,10 +236,21 @@ static void grow_slots(struct identity *identity)
 		*find_slot(identity, identity->asked[i].name) = (uint32_t)i + 1;
 }
 
+static int ask(struct identity *identity, enum nss_kind kind, const char *name, uint32_t id,
+	       struct nss_answer *ret_answer)
+{
+	const struct nss_question question = { kind, name, id };
+	int r = nss_ask(&question, identity->arena, ret_answer);
+
+	if (r < 0 && r != -ENOENT)
+		identity->unheard = r;
+	return r;
+}
+
 static const struct user_entry *ask_user(struct identity *identity, const char *name)
 {
 	struct user_entry *entry;
-	struct passwd result, *found = NULL;
+	struct nss_answer answer = { 0 };
 	uint32_t *slot;
 
 	if (identity->n_asked >= identity->n_slots / 2)
@@ -250,42 +261,28 @@ static const struct user_entry *ask_user(struct identity *identity, const char *
 	*slot = (uint32_t)identity->n_asked + 1;
 	entry = ARENA_APPEND(identity->arena, identity->asked, identity->n_asked);
 	entry->name = arena_strdup(identity->arena, name);
-	for (size_t n = NSS_BUFFER_FIRST; n <= NSS_BUFFER_MAX; n *= 4) {
-		AUTO(mem) char *buffer = malloc(n);
-
-		if (!buffer || getpwnam_r(name, &result, buffer, n, &found) != ERANGE)
-			break;
-	}
-	entry->missing = !found;
-	if (found) {
-		entry->uid = result.pw_uid;
-		entry->gid = result.pw_gid;
-	}
+	entry->missing = ask(identity, NSS_USER, name, 0, &answer) < 0;
+	entry->uid = answer.id;
+	entry->gid = answer.gid;
 	return entry;
 }
 
 static const struct group_entry *ask_group(struct identity *identity, const char *name,
 					   uint32_t gid)
 {
-	struct group_entry *entry = NULL;
-	struct group result, *found = NULL;
+	struct group_entry *entry;
+	struct nss_answer answer;
 
-	for (size_t n = NSS_BUFFER_FIRST; n <= NSS_BUFFER_MAX && !entry; n *= 4) {
-		AUTO(mem) char *buffer = malloc(n);
-		int r = !buffer ? ENOMEM :
-			name	? getgrnam_r(name, &result, buffer, n, &found) :
-				  getgrgid_r(gid, &result, buffer, n, &found);
-
-		if (found) {
-			entry = arena_alloc(identity->arena, sizeof(*entry));
-			entry->name = arena_strdup(identity->arena, result.gr_name);
-			entry->gid = result.gr_gid;
-			copy_members(identity->arena, result.gr_mem, entry);
-		}
-		if (r != ERANGE)
-			break;
-	}
+	if (ask(identity, name ? NSS_GROUP : NSS_GROUP_OF_GID, name, gid, &answer) < 0)
+		return NULL;
+	entry = arena_alloc(identity->arena, sizeof(*entry));
+	*entry = (struct group_entry){ answer.name, answer.id, answer.members, answer.n_members };
 	return entry;
+}
+
+int identity_unheard(const struct identity *identity)
+{
+	return identity->unheard;
 }
 
 /* --- look-ups --------------------------------------------------------------------------------- */
@@ -365,6 +362,16 @@ const char *identity_user_name(struct identity *identity, uint32_t uid)
 		if (!identity->asked[i].missing && identity->asked[i].uid == uid)
 			return identity->asked[i].name;
 	return NULL;
+}
+
+bool identity_has_account(struct identity *identity, uint32_t uid)
+{
+	struct number_range uids = { uid, uid };
+	struct nss_answer unused;
+	uint32_t found;
+
+	return identity_first_user(identity, uids, &found) ||
+	       ask(identity, NSS_USER_OF_UID, NULL, uid, &unused) == 0;
 }
 
 size_t identity_group_members(struct identity *identity, uint32_t gid, const uint32_t **ret_uids)

@@ -22,6 +22,14 @@ int identity_read(struct arena *arena, struct identity **ret_identity, struct di
 int identity_find_user(struct identity *identity, const char *name, uint32_t *ret_uid);
 int identity_find_group(struct identity *identity, const char *name, uint32_t *ret_gid);
 
+/* -errno of a name service that left a question unanswered, so that a name counts as missing that
+ * may well be there; 0.
+ */
+int identity_unheard(const struct identity *identity);
+
+/* Whether anybody has this uid. No, too, where the name service does not answer. */
+bool identity_has_account(struct identity *identity, uint32_t uid);
+
 /* The name of a uid, or NULL. */
 const char *identity_user_name(struct identity *identity, uint32_t uid);
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "policy/absent.h"
 #include "policy/advice.h"
 #include "policy/claims.h"
 #include "policy/folder.h"
@@ -172,6 +173,9 @@ static void read_file(struct reader *reader, const char *path)
 					     reader->files, reader->n_files);
 	if (r < 0)
 		demote(&candidate, reader);
+	else if (candidate.last_good)
+		absent_keep(policy, candidate.last_good, reader->identity, reader->arena,
+			    reader->diags);
 	*ARENA_APPEND(reader->arena, reader->candidates, reader->n) = candidate;
 }
 
@@ -379,6 +383,17 @@ static void finish_set(struct reader *reader, struct policy_set *set)
 	find_problems(set, reader->diags, reader->arena);
 }
 
+static void report_unheard(const struct reader *reader)
+{
+	int r = identity_unheard(reader->identity);
+
+	if (r < 0)
+		diag_add(reader->diags, DIAG_WARNING, (struct place){ 0 },
+			 "the name service does not answer (%s): who is not in /etc/passwd or "
+			 "/etc/group is unknown for now, and stays as it was",
+			 strerror(-r));
+}
+
 /* Files of which `list` were the names. -ESTALE: by now the names are others. */
 static int read_listed(struct reader *reader, const struct path_list *list, struct policy_set *set)
 {
@@ -395,6 +410,7 @@ static int read_listed(struct reader *reader, const struct path_list *list, stru
 			&silent) < 0 ||
 	    !path_list_same(list, &again))
 		return -ESTALE;
+	report_unheard(reader);
 	settle(reader);
 	if (reader->shortage < 0)
 		return reader->shortage;
@@ -483,8 +499,8 @@ int policy_set_from_last_good(const struct policy_set_options *options, struct a
 				     &set.config, diags);
 	if (r < 0)
 		return r;
-	/* Whose sockets a policy is about is remembered, so the rest of it may do. */
-	(void)identity_read(arena, &reader.identity, diags);
+	r = identity_read(arena, &reader.identity, diags);
+	set.unread = r < 0 ? r : set.config.unread;
 	users_resolve_admins(&set.config, reader.identity, diags);
 	for (size_t i = 0; last && i < last->n; i++) {
 		struct candidate candidate = { .state = POLICY_LAST_GOOD,

@@ -56,6 +56,8 @@ struct policy_set {
 	size_t n_ranges;
 	struct unit_group *groups; /* sorted by id; units.h */
 	size_t n_groups;
+	int unread; /* -errno: accounts or resolvers could not be read; what is known goes without
+		     */
 	bool keeps_options; /* the kernel cannot strip TCP options: before Linux 5.18 */
 };
 
@@ -94,7 +96,9 @@ struct policy_set_options {
 int policy_set_read(const struct policy_set_options *options, struct arena *arena,
 		    struct policy_set *ret_set, struct diags *diags);
 
-/* Only what was in force before, for when policy_set_read() fails or its files are not wanted. */
+/* Only what was in force before, for when policy_set_read() fails or its files are not wanted. What
+ * the machine says of itself may be missing: set.unread.
+ */
 int policy_set_from_last_good(const struct policy_set_options *options, struct arena *arena,
 			      struct policy_set *ret_set, struct diags *diags);
 

@@ -269,6 +269,14 @@ int change_read(const struct wall *wall, enum generation_source source, const st
 			    &wall->last->diags);
 	if (r < 0)
 		return r;
+	/* A start does with what it remembers, although it is not all; later there is something
+	 * better: what is in force.
+	 */
+	r = (*ret_next)->set.unread;
+	if (wall->current && r < 0) {
+		generation_free(TAKE(*ret_next));
+		return r;
+	}
 	keep_gone_groups(wall, *ret_next);
 	(*ret_next)->set.keeps_options = !nl_table_features(wall->table)->strips_options;
 	progress(wall, "planning rules");

@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "runtime/asker.h"
 #include "runtime/calls.h"
 #include "runtime/control.h"
 #include "runtime/deadline.h"
@@ -201,6 +202,7 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 
 	if (r_control == -EADDRINUSE)
 		return r_control;
+	asker_start();
 	sandbox_enter(&sandbox_options, &daemon->sandbox);
 	r = wall_open(&wall_options, &daemon->wall);
 	if (r == 0)
@@ -248,6 +250,7 @@ static void done(struct daemon *daemon)
 		event_base_free(daemon->base);
 	wall_close(daemon->wall);
 	control_close(&daemon->control);
+	asker_end();
 	sandbox_done(&daemon->sandbox);
 }
 

@@ -173,6 +173,7 @@ int state_save_memory(const char *folder, const struct memory *memory, uint64_t 
 		return 0;
 	r = write_memory(path, memory);
 	if (r < 0) {
+		*checksum = 0; /* it may hold the one or the other */
 		diag_add(diags, DIAG_ERROR, (struct place){ path, 0, 0 },
 			 "cannot be written (%s): a policy that goes wrong now falls back to what "
 			 "was "

@@ -32,7 +32,9 @@ void memory_seal(struct memory *memory);
 int state_load_memory(const char *folder, struct arena *arena, struct memory *ret_memory,
 		      uint64_t *ret_checksum, struct diags *diags);
 
-/* Replaces FOLDER/last-good, unless *checksum says that it already holds just this. */
+/* Replaces FOLDER/last-good, unless *checksum says that it already holds just this. On failure
+ * *checksum is 0: nobody knows.
+ */
 int state_save_memory(const char *folder, const struct memory *memory, uint64_t *checksum,
 		      struct diags *diags);
 
