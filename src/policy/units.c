@@ -172,31 +172,39 @@ static void add_group(struct walk *walk, uint32_t service, const char *path, uns
 	};
 }
 
-/* The names that an entry may be wanted by: its own, and that of its template. */
+/* Whether there is a policy for a unit of that name. */
+static bool add_wanted_as(struct walk *walk, const char *unit, const char *path, unsigned level,
+			  const struct stat *st)
+{
+	size_t low = 0, high = walk->n_wanted;
+	bool any = false;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(walk->wanted[middle].unit, unit) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < walk->n_wanted && strcmp(walk->wanted[low].unit, unit) == 0; low++) {
+		add_group(walk, walk->wanted[low].service, path, level, st);
+		any = true;
+	}
+	return any;
+}
+
+/* By its own name; where nobody wants it, an instance is its template's. */
 static void add_wanted(struct walk *walk, const char *name, const char *path, unsigned level,
 		       const struct stat *st)
 {
 	const char *at = strchr(name, '@'), *dot = strrchr(name, '.');
 	char unit[NAME_MAX + 2];
 
-	for (int template = 0; template <2; template ++) {
-		size_t low = 0, high = walk->n_wanted;
-
-		if (template && (!at || !dot || dot < at))
-			return;
-		snprintf(unit, sizeof(unit), "%.*s%s", template ? (int)(at + 1 - name) : NAME_MAX,
-			 name, template ? dot : "");
-		while (low < high) {
-			size_t middle = low + (high - low) / 2;
-
-			if (strcmp(walk->wanted[middle].unit, unit) < 0)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		for (; low < walk->n_wanted && strcmp(walk->wanted[low].unit, unit) == 0; low++)
-			add_group(walk, walk->wanted[low].service, path, level, st);
-	}
+	if (add_wanted_as(walk, name, path, level, st) || !at || !dot || dot < at)
+		return;
+	snprintf(unit, sizeof(unit), "%.*s%s", (int)(at + 1 - name), name, dot);
+	add_wanted_as(walk, unit, path, level, st);
 }
 
 static void walk_folder(struct walk *walk, const char *path, unsigned level);
