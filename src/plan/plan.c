@@ -38,7 +38,8 @@ static struct ir_origin shared_origin(const char *what)
 
 /* The answer to a packet goes to its source address. A foreign one, which IPV6_FREEBIND sets
  * without privilege, would take the reset or the error out of the machine, the error with up to
- * 1,200 bytes of the service's data in it: such packets are dropped without a word.
+ * 1,200 bytes of the service's data in it: such packets are dropped without a word. Over IPv4 it
+ * takes a socket that root opened (IP_TRANSPARENT, raw) and that `unit` makes the service's.
  */
 static void plan_refuse(struct build *b, struct plan_shared *shared)
 {
@@ -46,7 +47,6 @@ static void plan_refuse(struct build *b, struct plan_shared *shared)
 
 	shared->refuse = build_chain(b, "refuse", false);
 	build_rule(b, shared_origin("refused: no answer to a foreign address"));
-	add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV6);
 	add_match(b, IR_SADDR_TYPE, IR_NE, &local);
 	add_verdict(b, IR_DROP, IR_NONE);
 	build_rule(b, shared_origin("refused: connect() fails at once"));

@@ -150,6 +150,48 @@ static int use_header(const struct way_aim *aim)
 	return WAY_TRIED;
 }
 
+/* From the sink's own address: what the kernel answers goes there, with the packet in it. */
+static int use_header_foreign(const struct way_aim *aim)
+{
+	union way_address to = way_v4(aim->v4, 0);
+	struct packet p = make_packet(aim);
+
+	p.ip.saddr = aim->v4_friend.s_addr;
+	sendto(fd, &p, sizeof(p), 0, &to.any, way_length(&to));
+	return WAY_TRIED;
+}
+
+/* A transparent proxy's socket, which may have any source. */
+static int open_transparent(const struct way_aim *aim)
+{
+	(void)aim;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return set_number(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
+}
+
+static int use_transparent(const struct way_aim *aim)
+{
+	bind_to(fd, way_v4(aim->v4_friend, 0));
+	datagram_send(aim, &(struct datagram){ 0 }, fd);
+	return WAY_TRIED;
+}
+
+static int open_transparent_tcp(const struct way_aim *aim)
+{
+	(void)aim;
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return set_number(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
+}
+
+static int use_transparent_tcp(const struct way_aim *aim)
+{
+	union way_address to = way_v4(aim->v4, aim->port);
+
+	bind_to(fd, way_v4(aim->v4_friend, 0));
+	way_connect(fd, &to, CONNECT_MS);
+	return WAY_TRIED;
+}
+
 /* No packet of this one comes by the output hook. */
 static int open_packet(const struct way_aim *aim)
 {
@@ -319,6 +361,12 @@ const struct way ways_family[] = {
 		       "unit", 0 },
 	{ "raw-inherited-header", "a raw socket of root's that takes whole packets", open_header,
 	  use_header, "unit", 0 },
+	{ "raw-inherited-foreign", "the same, from another's address: the error goes there",
+	  open_header, use_header_foreign, "unit", 0 },
+	{ "raw-inherited-transparent", "a socket of root's with IP_TRANSPARENT, another's address",
+	  open_transparent, use_transparent, "unit", 0 },
+	{ "raw-inherited-transparent-tcp", "the same, TCP", open_transparent_tcp,
+	  use_transparent_tcp, "unit", 0 },
 	{ "packet-inherited", "a packet socket of root's, handed over", open_packet, use_packet,
 	  "nothing", 0 },
 	{ "netns-own", "a network namespace of one's own", NULL, run_netns, "default", 0 },

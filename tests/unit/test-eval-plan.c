@@ -412,7 +412,7 @@ static void test_states(void **state)
 		{ "broken udp 192.0.2.53:53", WRONG(EVAL_PROHIBITED) },
 		{ "broken tcp 127.0.0.1:3128", WRONG(EVAL_RESET) },
 		{ "broken tcp [2001:db8::9]:80 foreign", WRONG(EVAL_DROP) },
-		{ "broken tcp 192.0.2.9:80 foreign", WRONG(EVAL_RESET) },
+		{ "broken tcp 192.0.2.9:80 foreign", WRONG(EVAL_DROP) },
 		{ "off tcp 192.0.2.9:80", EVAL_ACCEPT, NULL },
 		{ "off tcp 127.0.0.1:3000", NOT_NAMED(9) },
 	};
