@@ -26,6 +26,8 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "policy/nss.h"
+#include "runtime/landlock.h"
+#include "runtime/syscalls.h"
 
 enum {
 	PATIENCE_MS = 3000, /* for one answer */
@@ -167,6 +169,8 @@ static void give_up_rights(void)
 		capng_apply(CAPNG_SELECT_CAPS);
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	landlock_enter_modules();
+	syscalls_enter_modules();
 }
 
 static void keep(int fd)

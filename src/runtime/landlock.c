@@ -90,29 +90,56 @@ static void allow(int fd, const struct ruleset *ruleset, const char *path, bool 
 		log_warning("Landlock: %s stays read-only: %s", folder, strerror(errno));
 }
 
-unsigned landlock_enter(const struct sandbox_options *options)
+/* The version, and a ruleset without rules; -1 for the latter where there is none. */
+static int create(bool with_net, struct ruleset *ret_ruleset, int *ret_fd)
 {
 	int version =
 		(int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset ruleset = make_ruleset(version);
-	AUTO(fd) int fd = -1;
 
+	*ret_fd = -1;
 	if (version < 1)
 		return 0;
-	fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, ruleset_size(version), 0);
-	if (fd < 0) {
+	*ret_ruleset = make_ruleset(version);
+	if (!with_net)
+		ret_ruleset->net = 0;
+	*ret_fd = (int)syscall(SYS_landlock_create_ruleset, ret_ruleset, ruleset_size(version), 0);
+	if (*ret_fd < 0)
 		log_warning("Landlock: %s", strerror(errno));
+	return version;
+}
+
+static bool restrict_self(int fd)
+{
+	if (fd < 0)
+		return false;
+	if (syscall(SYS_landlock_restrict_self, fd, 0) == 0)
+		return true;
+	log_warning("Landlock: %s", strerror(errno));
+	return false;
+}
+
+unsigned landlock_enter(const struct sandbox_options *options)
+{
+	struct ruleset ruleset;
+	AUTO(fd) int fd = -1;
+	int version = create(true, &ruleset, &fd);
+
+	if (fd < 0)
 		return 0;
-	}
 	/* The rule is the folder's as it is now; a file system that is mounted on it later would
 	 * not be covered, so it is the folder above. What else is there is not the user's to write,
 	 * but it may be root's.
 	 */
 	allow(fd, &ruleset, options->state, geteuid() != 0, FS_STATE);
 	allow(fd, &ruleset, options->control, true, LANDLOCK_ACCESS_FS_REMOVE_FILE);
-	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0) {
-		log_warning("Landlock: %s", strerror(errno));
-		return 0;
-	}
-	return (unsigned)version;
+	return restrict_self(fd) ? (unsigned)version : 0;
+}
+
+void landlock_enter_modules(void)
+{
+	struct ruleset ruleset;
+	AUTO(fd) int fd = -1;
+
+	create(false, &ruleset, &fd);
+	restrict_self(fd);
 }

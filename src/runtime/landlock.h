@@ -10,4 +10,7 @@
  */
 unsigned landlock_enter(const struct sandbox_options *options);
 
+/* No file can be changed at all, and no other process be sent signals; TCP is left alone. */
+void landlock_enter_modules(void);
+
 #endif

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* syscalls.c - a list of system calls → a seccomp filter; name service modules, loaded before it.
+/* syscalls.c - lists of system calls → a seccomp filter.
  *
- * What is not on the list looks like a call that this kernel does not have (ENOSYS), so that a C
- * library or a module of the name service that tries something new does without, as it does on an
- * older kernel. What an intruder would try gets EPERM. Nothing is killed: a module that does
- * something odd would end the daemon at every reload. Each refusal is a line in the kernel's log
- * (audit type SECCOMP).
+ * What is not on the daemon's list looks like a call that this kernel does not have (ENOSYS), so
+ * that a C library that tries something new does without, as it does on an older kernel. What an
+ * intruder would try gets EPERM. Nothing is killed for it: the wall would stand, but who fixes what
+ * a library's update has broken needs a daemon that can say what is wrong. Each refusal is a line
+ * in the kernel's log (audit type 1326).
+ *
+ * Modules of the name service have a process of their own (asker.h), which is only kept from what
+ * no such module has any business with.
  */
 #include "runtime/syscalls.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <seccomp.h>
@@ -21,55 +23,9 @@
 
 #include "config.h"
 
-#include "base/file.h"
 #include "base/log.h"
 
-/* --- name services */
-
-enum {
-	NSSWITCH_MAX = 64 * 1024,
-	MODULE_MAX = 64,
-	API_WITH_LOG = 3, /* seccomp_api_get(3): Linux 4.14 */
-};
-
-/* Its functions are called through glibc, which finds it loaded by its name. Never unloaded. */
-static void load_module(const char *service)
-{
-	char name[MODULE_MAX];
-	int n = snprintf(name, sizeof(name), "libnss_%s.so.2", service);
-
-	if (n > 0 && (size_t)n < sizeof(name) && !strchr(name, '/'))
-		(void)dlopen(name, RTLD_NOW);
-}
-
-static bool is_asked(const char *line)
-{
-	return strncmp(line, "passwd:", 7) == 0 || strncmp(line, "group:", 6) == 0;
-}
-
-/* The filter allows no new code in memory, so modules that are needed later come now. Asking for a
- * user would load them, too, but at boot the answer may never come.
- */
-static void load_name_services(void)
-{
-	AUTO(mem) char *text = NULL;
-	size_t length;
-
-	if (file_read("/etc/nsswitch.conf", NSSWITCH_MAX, &text, &length) < 0)
-		return;
-	for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-		char *word;
-
-		line += strspn(line, " \t");
-		if (!is_asked(line))
-			continue;
-		line = strchr(line, ':') + 1;
-		while ((word = strsep(&line, " \t")))
-			if (*word && *word != '#' && !strpbrk(word, "[]=") &&
-			    strcmp(word, "files") != 0)
-				load_module(word);
-	}
-}
+enum { API_WITH_LOG = 3 /* seccomp_api_get(3): Linux 4.14 */ };
 
 /* --- what is allowed */
 
@@ -104,22 +60,27 @@ static const char *const allowed[] = {
 /* What whoever got in would try: not "no such call" but a clear no. */
 static const char *const forbidden[] = {
 	/* other programs and processes */
-	"execve execveat fork vfork clone3 kill tkill pidfd_open pidfd_getfd pidfd_send_signal",
-	"process_vm_readv process_vm_writev memfd_create pkey_mprotect remap_file_pages shmget",
-	"shmat personality",
-	/* other users, rights and places */
-	"setuid setgid setresuid setresgid setreuid setregid setgroups setfsuid setfsgid capset",
-	"chroot fsopen mount mount_setattr move_mount open_tree pivot_root setns umount2 unshare",
+	"execve execveat fork vfork clone3 kill tkill pidfd_open shmget shmat remap_file_pages",
 	"chmod fchmod fchmodat chown fchown fchownat lchown mkdir mkdirat mknod mknodat symlink",
-	"symlinkat open_by_handle_at listen",
-	/* parts of the kernel that are known for their mistakes, or are root's */
-	"add_key bpf io_uring_enter io_uring_register io_uring_setup ioperm iopl keyctl modify_ldt",
-	"perf_event_open request_key seccomp userfaultfd",
-	"adjtimex clock_settime delete_module finit_module init_module kexec_file_load kexec_load",
-	"reboot setdomainname sethostname settimeofday swapoff swapon",
+	"symlinkat listen memfd_create add_key keyctl request_key",
 #ifndef UIDWALL_SANITIZERS
 	"clone prctl ptrace",
 #endif
+};
+
+/* The same, and no business of a name service module either. */
+static const char *const forbidden_to_all[] = {
+	/* other users, processes and places */
+	"pidfd_getfd pidfd_send_signal process_vm_readv process_vm_writev personality "
+	"pkey_mprotect",
+	"setuid setgid setresuid setresgid setreuid setregid setgroups setfsuid setfsgid capset",
+	"chroot fsopen mount mount_setattr move_mount open_tree pivot_root setns umount2 unshare",
+	"open_by_handle_at",
+	/* parts of the kernel that are known for their mistakes, or are root's */
+	"bpf io_uring_enter io_uring_register io_uring_setup ioperm iopl modify_ldt",
+	"perf_event_open seccomp userfaultfd",
+	"adjtimex clock_settime delete_module finit_module init_module kexec_file_load kexec_load",
+	"reboot setdomainname sethostname settimeofday swapoff swapon",
 };
 
 /* Allowed, or refused with an error, for some arguments; for all others there is "no such call". */
@@ -202,12 +163,21 @@ static int add_restricted(scmp_filter_ctx filter, const struct restricted *row)
 		   row->n, row->args);
 }
 
+static int forbid_words(scmp_filter_ctx filter, const char *const words[], size_t n)
+{
+	unsigned unused = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = add_words(filter, SCMP_ACT_ERRNO(EPERM), words[i], &unused);
+	return r;
+}
+
 static int add_all(scmp_filter_ctx filter, unsigned *ret_allowed)
 {
 	/* abort() sends a signal to itself */
 	const struct scmp_arg_cmp itself = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
 	int r = add(filter, SCMP_ACT_ALLOW, "tgkill", 1, &itself);
-	unsigned n_forbidden = 0;
 
 	*ret_allowed = 1;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
@@ -216,28 +186,41 @@ static int add_all(scmp_filter_ctx filter, unsigned *ret_allowed)
 		r = add_restricted(filter, &restricted[i]);
 		*ret_allowed += !i || strcmp(restricted[i].call, restricted[i - 1].call) != 0;
 	}
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(forbidden); i++)
-		r = add_words(filter, SCMP_ACT_ERRNO(EPERM), forbidden[i], &n_forbidden);
-	return r;
+	return r == 0 ? forbid_words(filter, forbidden, ARRAY_SIZE(forbidden)) : r;
+}
+
+/* What both filters have, and loads it. */
+static int load(scmp_filter_ctx filter)
+{
+	int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+
+	if (r == 0 && seccomp_api_get() >= API_WITH_LOG)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
+	if (r == 0)
+		r = forbid_words(filter, forbidden_to_all, ARRAY_SIZE(forbidden_to_all));
+	return r == 0 ? seccomp_load(filter) : r;
 }
 
 unsigned syscalls_enter(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	unsigned n_allowed = 0;
-	int r = filter ? 0 : -ENOMEM;
+	int r = filter ? add_all(filter, &n_allowed) : -ENOMEM;
 
-	load_name_services();
 	if (r == 0)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (r == 0 && seccomp_api_get() >= API_WITH_LOG)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
-	if (r == 0)
-		r = add_all(filter, &n_allowed);
-	if (r == 0)
-		r = seccomp_load(filter);
+		r = load(filter);
 	seccomp_release(filter);
 	if (r < 0)
 		log_warning("system calls are not filtered: %s", strerror(-r));
 	return r < 0 ? 0 : n_allowed;
+}
+
+void syscalls_enter_modules(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int r = filter ? load(filter) : -ENOMEM;
+
+	seccomp_release(filter);
+	if (r < 0)
+		log_warning("the name service's system calls are not filtered: %s", strerror(-r));
 }

@@ -10,4 +10,7 @@
  */
 unsigned syscalls_enter(void);
 
+/* The same for a process that runs modules of the name service: all but what none of them needs. */
+void syscalls_enter_modules(void);
+
 #endif

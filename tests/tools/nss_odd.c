@@ -1,67 +1,96 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* nss_odd.c - a name service module with bad habits, which knows one user: "odd", uid 2300.
+/* nss_odd.c - a name service module with bad habits, which knows one user: "odd".
  *
- * Before it answers it opens an internet socket, writes a file, loads code and runs a program, as
- * modules in the wild do, and leaves in /run/test/odd what it got away with. Installed as
- * libnss_odd.so.2, it is what "passwd: files odd" in /etc/nsswitch.conf means.
+ * Before it answers it tries what no module should, and what it got away with is in its answer: the
+ * uid is 2300 and a bit for each. Installed as libnss_odd.so.2, it is what "passwd: files odd" in
+ * /etc/nsswitch.conf means.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <nss.h>
 #include <pwd.h>
-#include <spawn.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#define SUCCESSES "/run/test/odd"
-
-enum { ODD_UID = 2300 };
+enum {
+	ODD_UID = 2300,
+	WROTE_FILE = 1,
+	HAS_CAPABILITY = 2,
+	SENT_SIGNAL = 4,
+	TRACED = 8,
+	MADE_NAMESPACE = 16,
+	USED_IO_URING = 32,
+};
 
 enum nss_status _nss_odd_getpwnam_r(const char *name, struct passwd *ret_user, char *buffer,
 				    size_t size, int *ret_errno);
 
-/* A file that is there already: it is its content that may not change. */
-static void succeed(const char *what)
+/* What the file says behind a word, as a number; 0 where it does not. */
+static unsigned long long find_number(const char *path, const char *format)
 {
-	int fd = open(SUCCESSES, O_WRONLY | O_APPEND | O_CLOEXEC);
+	unsigned long long found = 0;
+	FILE *f = fopen(path, "re");
+	char line[512];
 
-	if (fd < 0)
-		return;
-	if (write(fd, what, strlen(what)) < 0)
-		errno = 0;
-	close(fd);
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, format, &found) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return found;
 }
 
-static void misbehave(void)
+/* Whoever started the process that runs this one's. */
+static pid_t find_daemon(void)
 {
-	static char program[] = "/bin/true";
-	char *arguments[] = { program, NULL };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	pid_t child;
+	char path[64];
 
-	succeed("written\n");
-	if (fd >= 0)
-		succeed("socket\n");
+	snprintf(path, sizeof(path), "/proc/%d/status", getppid());
+	return (pid_t)find_number(path, "PPid: %llu");
+}
+
+static bool can_write(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
 	if (fd >= 0)
 		close(fd);
-	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
-	    MAP_FAILED)
-		succeed("code\n");
-	if (posix_spawn(&child, program, NULL, NULL, arguments, NULL) == 0) {
-		succeed("program\n");
-		waitpid(child, NULL, 0);
-	}
+	return fd >= 0;
+}
+
+static uid_t misbehave(void)
+{
+	pid_t daemon = find_daemon();
+	char parameters[128] = { 0 };
+	uid_t done = 0;
+
+	if (can_write("/run/open/file"))
+		done |= WROTE_FILE;
+	if (find_number("/proc/self/status", "CapPrm: %llx"))
+		done |= HAS_CAPABILITY;
+	if (daemon > 1 && kill(daemon, 0) == 0)
+		done |= SENT_SIGNAL;
+	if (daemon > 1 && ptrace(PTRACE_SEIZE, daemon, NULL, NULL) == 0)
+		done |= TRACED;
+	if (unshare(CLONE_NEWUSER) == 0)
+		done |= MADE_NAMESPACE;
+	if (syscall(SYS_io_uring_setup, 4, parameters) >= 0)
+		done |= USED_IO_URING;
+	return done;
 }
 
 enum nss_status _nss_odd_getpwnam_r(const char *name, struct passwd *ret_user, char *buffer,
 				    size_t size, int *ret_errno)
 {
 	static const char strings[] = "odd\0x\0/\0/bin/false";
+	uid_t uid = ODD_UID + misbehave();
 
-	misbehave();
 	if (strcmp(name, "odd") != 0) {
 		*ret_errno = ENOENT;
 		return NSS_STATUS_NOTFOUND;
@@ -73,8 +102,8 @@ enum nss_status _nss_odd_getpwnam_r(const char *name, struct passwd *ret_user, c
 	memcpy(buffer, strings, sizeof(strings));
 	*ret_user = (struct passwd){ .pw_name = buffer,
 				     .pw_passwd = buffer + 4,
-				     .pw_uid = ODD_UID,
-				     .pw_gid = ODD_UID,
+				     .pw_uid = uid,
+				     .pw_gid = uid,
 				     .pw_gecos = buffer + 3,
 				     .pw_dir = buffer + 6,
 				     .pw_shell = buffer + 8 };
