@@ -109,7 +109,8 @@ run_phase() {
 	install -m 755 "$ATTACKER" "$T/bin/attacker"
 	PYTHONDONTWRITEBYTECODE=1 python3 "$HERE/driver.py" --phase "$phase" --first "$first" \
 		--uid "$(uid_of blog)" --other-uid "$(uid_of stranger)" --subuid 300000 --link-local "$LINK_LOCAL" \
-		--folder "$T/bin" --only "${ONLY:-*}" "$@" "$T/bin/attacker" || ((++n_failed))
+		--folder "$T/bin" --only "${ONLY:-*}" "$@" "$T/bin/attacker" \
+		"/usr/bin/python3 $HERE/attacker.py" || ((++n_failed))
 }
 
 ONLY=$*
