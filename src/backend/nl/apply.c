@@ -152,6 +152,12 @@ static int apply_whole(struct nl_attempt *a, const struct ir_ruleset *next)
 	return r;
 }
 
+/* The kernel said nothing of the batch: it has the one ruleset or the other. */
+static bool is_unheard(const struct nl_outcome *outcome, int r)
+{
+	return r < 0 && !outcome->n_refusals;
+}
+
 int nl_table_apply(struct nl_table *table, const struct ir_ruleset *current,
 		   const struct ir_ruleset *next, struct nl_result *ret_result, struct diags *diags)
 {
@@ -162,12 +168,19 @@ int nl_table_apply(struct nl_table *table, const struct ir_ruleset *current,
 	nl_batch_init(&a.batch);
 	if (current && table->known)
 		r = apply_changes(&a, current, next);
-	if (r == -ESTALE)
+	if (r == -ESTALE || is_unheard(&a.outcome, r))
+		r = apply_whole(&a, next);
+	/* Once more, from what is there by now, comes to the same whichever it is. */
+	if (is_unheard(&a.outcome, r))
 		r = apply_whole(&a, next);
 	if (r < 0)
 		nl_report(&a.outcome, r, a.from, a.to, diags);
 	else
 		*ret_result = a.result;
+	if (is_unheard(&a.outcome, r))
+		diag_add(diags, DIAG_NOTE, (struct place){ 0 },
+			 "whether the kernel has the new rules or still those from before is not "
+			 "known; the next reload makes sure");
 	nl_batch_done(&a.batch);
 	malloc_trim(0);
 	return r;
@@ -186,6 +199,8 @@ int nl_table_remove(struct nl_table *table, struct diags *diags)
 	nl_batch_init(&batch);
 	nl_delete_table(&writer);
 	r = nl_batch_commit(&batch, table->sock, 0, &outcome);
+	if (is_unheard(&outcome, r))
+		r = nl_batch_commit(&batch, table->sock, 0, &outcome);
 	table->known = false;
 	if (r == -ENOENT)
 		r = 0;

@@ -21,7 +21,7 @@
 #include "kernel/netlink.h"
 
 enum {
-	ANSWER_TIMEOUT_MS = 10000,
+	ANSWER_TIMEOUT_MS = 2000, /* it is there when send() returns, or it is lost */
 	RECEIVE_BUFFER = 8 << 20, /* some thousand errors about one batch; memory only when used */
 };
 
