@@ -79,7 +79,6 @@ bool sockets_knows_owner(const struct sockets *sockets, const struct live_socket
 	return !sockets->forgets_owners || socket->uid != 0 || !sockets_is_orphan(socket);
 }
 
-/* The attributes that a dump could have beside are not asked for. */
 static struct inet_diag_req_v2 *make_request(void *buffer, uint16_t type, uint8_t family,
 					     uint8_t protocol)
 {
@@ -104,6 +103,27 @@ static struct prefix make_address(uint8_t family, const __be32 address[4])
 		memcpy(found.bytes, &address[3], 4);
 	}
 	return found;
+}
+
+/* What a connection is besides, is told with its figures, and to whoever has CAP_NET_ADMIN:
+ * inet_sk_diag_fill(), tcp_diag_get_aux().
+ */
+static bool is_mptcp(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *attr, *inner;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct inet_diag_msg))
+	{
+		if (mnl_attr_get_type(attr) != INET_DIAG_ULP_INFO)
+			continue;
+		mnl_attr_for_each_nested(inner, attr)
+		{
+			if (mnl_attr_get_type(inner) == INET_ULP_INFO_NAME &&
+			    mnl_attr_validate(inner, MNL_TYPE_NUL_STRING) == 0)
+				return strcmp(mnl_attr_get_str(inner), "mptcp") == 0;
+		}
+	}
+	return false;
 }
 
 struct listing {
@@ -133,6 +153,7 @@ static int read_socket(const struct nlmsghdr *nlh, void *data)
 		.sport = ntohs(msg->id.idiag_sport),
 		.dport = ntohs(msg->id.idiag_dport),
 		.ifindex = msg->id.idiag_if,
+		.is_mptcp = listing->protocol == IPPROTO_TCP && is_mptcp(nlh),
 		.family = msg->idiag_family,
 		.diag_protocol = listing->protocol,
 		.id = msg->id,
@@ -153,6 +174,8 @@ static int list_family(struct sockets *sockets, uint8_t family, struct listing *
 
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	request->idiag_states = listing->states;
+	if (listing->protocol == IPPROTO_TCP)
+		request->idiag_ext = 1 << (INET_DIAG_INFO - 1); /* for is_mptcp() */
 	return netlink_ask(sockets->netlink, nlh, read_socket, listing);
 }
 

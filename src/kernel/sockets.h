@@ -27,6 +27,7 @@ struct live_socket {
 	struct prefix from, to; /* IPv4-mapped addresses as IPv4 */
 	uint16_t sport, dport;	/* 0 for RAW sockets, whose l4proto is what they carry */
 	unsigned ifindex;	/* bound to this device; 0: to none */
+	bool is_mptcp;		/* a subflow; told to whoever has CAP_NET_ADMIN */
 	/* as the kernel names it */
 	uint8_t family;
 	uint8_t diag_protocol; /* as l4proto, but IPPROTO_RAW for RAW sockets */

@@ -68,6 +68,7 @@ void judge_packet(const struct live_socket *socket, int64_t time_ns, struct pack
 		.sport = socket->sport,
 		.dport = socket->dport,
 		.tcp_flags = next_flags(socket),
+		.has_mptcp = socket->is_mptcp,
 		.oifname = "",
 		.direction = PACKET_ORIGINAL,
 		.time_ns = time_ns,
