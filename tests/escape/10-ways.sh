@@ -41,6 +41,8 @@ box_settings() {
 	# fast open without cookies; ports below 1024 for everybody, as container engines like it
 	sysctl -qw net.ipv4.tcp_fastopen=0x207 net.ipv4.ip_unprivileged_port_start=0
 	in_sink sysctl -qw net.ipv4.tcp_fastopen=0x603
+	ip mptcp limits set subflow 8 add_addr_accepted 8
+	in_sink ip mptcp limits set subflow 8 add_addr_accepted 8
 }
 
 # policy_text [KEY-AND-VALUE,]: DNS, a friend's one port, some ports to listen on

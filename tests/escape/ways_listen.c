@@ -245,7 +245,8 @@ static void send_and_die(const struct way_aim *aim, int connection, size_t n)
 {
 	char bytes[16];
 
-	recv(connection, bytes, sizeof(bytes), MSG_DONTWAIT); /* unread data would make it a reset */
+	recv(connection, bytes, sizeof(bytes),
+	     MSG_DONTWAIT); /* unread data would make it a reset */
 	for (size_t sent = 0; connection >= 0 && sent < n; sent += strlen(aim->marker))
 		way_send_marker(connection, aim);
 	kill(getpid(), SIGKILL);
@@ -421,7 +422,8 @@ const struct way ways_listen[] = {
 		     "default", WAY_LISTENS),
 	WAY_TWO_ROWS("listen-fast-open", "a bind shell with fast open", caller_start, fast_open,
 		     "default", WAY_LISTENS),
-	WAY_TWO_ROWS("listen-fast-open-orphan", "the same; the window is shut until its process has left", caller_start,
+	WAY_TWO_ROWS("listen-fast-open-orphan",
+		     "the same; the window is shut until its process has left", caller_start,
 		     fast_open_orphan, "unit", WAY_LISTENS),
 	WAY_TWO_ROWS("listen-orphan",
 		     "a bind shell; the peer's window is shut until its process has left",
