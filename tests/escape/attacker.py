@@ -157,6 +157,11 @@ def run_raw_foreign(aim):
     by_capable(aim, [RAW, "s.sendto(packet(v['source'], v['to'], v['port']), (v['to'], 0))"])
 
 
+def run_raw_resolver(aim):
+    """An allowed packet, from another's address: the resolver's answer goes there."""
+    by_capable(aim, [RAW, "s.sendto(packet(v['source'], v['resolver'], 53), (v['resolver'], 0))"])
+
+
 def run_raw_fragment(aim):
     """Not the first of its fragments, by the number in it: no port to look at."""
     by_capable(aim, [RAW, "p = bytearray(packet(v['local'], v['to'], 53))", "p[6:8] = b'\\0\\x10'",
@@ -184,6 +189,8 @@ WAYS = {
     "capable-raw": ("a program with CAP_NET_RAW: whole packets", make_capable, run_raw, "default"),
     "capable-raw-foreign": ("the same, from another's address: the error goes there",
                             make_capable, run_raw_foreign, "default"),
+    "capable-raw-resolver": ("the same, to the resolver: its answer goes there", make_capable,
+                             run_raw_resolver, "nothing"),
     "capable-raw-fragment": ("the same, a later fragment, without ports", make_capable,
                              run_raw_fragment, "default"),
     "capable-packet": ("a program with CAP_NET_RAW: a packet socket", make_capable, run_packet,
