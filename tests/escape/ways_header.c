@@ -126,13 +126,13 @@ static int send_options_control(const struct way_aim *aim, const struct datagram
 	struct datagram with = *d;
 	int fd, r = datagram_socket(aim, d, &fd);
 
+	if (!r) /* which options take a capability is the same both ways */
+		r = set_ip_options(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), &o);
 	if (r)
 		return r;
 	with.by = BY_SENDMSG;
 	with.with = (struct ancillary){ IPPROTO_IP, IP_RETOPTS, o.bytes, o.n, 0 };
 	datagram_send(aim, &with, fd);
-	if (errno == EPERM || errno == EINVAL)
-		return cannot("IP_RETOPTS, or the policy");
 	return WAY_TRIED;
 }
 
