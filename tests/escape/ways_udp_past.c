@@ -207,20 +207,7 @@ static int older(const struct way_aim *aim, union way_address to)
 	return WAY_TRIED;
 }
 
-static int run_older_v4(const struct way_aim *aim)
-{
-	return older(aim, way_v4(aim->v4, aim->port));
-}
-
-static int run_older_v6(const struct way_aim *aim)
-{
-	return older(aim, way_v6(aim->v6, aim->port));
-}
-
-static int run_older_mapped(const struct way_aim *aim)
-{
-	return older(aim, way_mapped(aim->v4, aim->port));
-}
+WAY_EACH_FAMILY(older)
 
 /* The declared port spoke first, before there was a policy. */
 static int run_older_declared(const struct way_aim *aim)
@@ -237,42 +224,30 @@ static int run_older_declared(const struct way_aim *aim)
 }
 
 /* The first piece was handed to the kernel before, the last one closes the datagram after. */
-static int older_piece(const struct way_aim *aim, int family, int level, union way_address to)
+static int cork_older(const struct way_aim *aim, union way_address to)
 {
 	int one = 1, zero = 0;
 
-	fd = socket_udp(family);
+	fd = socket_udp(to.any.sa_family);
 	connect(fd, &to.any, way_length(&to));
-	if (level)
-		setsockopt(fd, level, UDP_CORK, &one, sizeof(one));
-	send(fd, aim->marker, strlen(aim->marker), level ? 0 : MSG_MORE);
+	setsockopt(fd, IPPROTO_UDP, UDP_CORK, &one, sizeof(one));
+	way_send_marker(fd, aim);
 	way_wait();
-	if (level)
-		setsockopt(fd, level, UDP_CORK, &zero, sizeof(zero));
-	else
-		way_send_marker(fd, aim);
+	setsockopt(fd, IPPROTO_UDP, UDP_CORK, &zero, sizeof(zero));
 	return WAY_TRIED;
 }
+WAY_EACH_FAMILY(cork_older)
 
-static int run_cork_older_v4(const struct way_aim *aim)
+static int more_older(const struct way_aim *aim, union way_address to)
 {
-	return older_piece(aim, AF_INET, IPPROTO_UDP, way_v4(aim->v4, aim->port));
+	fd = socket_udp(to.any.sa_family);
+	connect(fd, &to.any, way_length(&to));
+	send(fd, aim->marker, strlen(aim->marker), MSG_MORE);
+	way_wait();
+	way_send_marker(fd, aim);
+	return WAY_TRIED;
 }
-
-static int run_cork_older_v6(const struct way_aim *aim)
-{
-	return older_piece(aim, AF_INET6, IPPROTO_UDP, way_v6(aim->v6, aim->port));
-}
-
-static int run_more_older_v4(const struct way_aim *aim)
-{
-	return older_piece(aim, AF_INET, 0, way_v4(aim->v4, aim->port));
-}
-
-static int run_more_older_mapped(const struct way_aim *aim)
-{
-	return older_piece(aim, AF_INET6, 0, way_mapped(aim->v4, aim->port));
-}
+WAY_EACH_FAMILY(more_older)
 
 /* --- aimed anew ----------------------------------------------------------------------------------
  */
@@ -303,27 +278,18 @@ static int run_reaim_mapped(const struct way_aim *aim)
 }
 
 /* Connected to the resolver all the time; each datagram goes where it says. */
-static int run_past_connected(const struct way_aim *aim)
+static int past_connected(const struct way_aim *aim, union way_address to)
 {
-	union way_address resolver = way_v4(aim->resolver4, 53);
+	bool v4 = to.any.sa_family == AF_INET;
+	union way_address resolver = v4 ? way_v4(aim->resolver4, 53) : way_v6(aim->resolver6, 53);
 
-	fd = socket_udp(AF_INET);
+	fd = socket_udp(to.any.sa_family);
 	connect(fd, &resolver.any, way_length(&resolver));
 	send(fd, "x", 1, 0);
-	send_to(fd, aim, way_v4(aim->v4, 53));
+	send_to(fd, aim, to);
 	return WAY_TRIED;
 }
-
-static int run_past_connected_v6(const struct way_aim *aim)
-{
-	union way_address resolver = way_v6(aim->resolver6, 53);
-
-	fd = socket_udp(AF_INET6);
-	connect(fd, &resolver.any, way_length(&resolver));
-	send(fd, "x", 1, 0);
-	send_to(fd, aim, way_v6(aim->v6, 53));
-	return WAY_TRIED;
-}
+WAY_EACH_FAMILY(past_connected)
 
 /* --- opened by somebody else ---------------------------------------------------------------------
  */
@@ -458,32 +424,21 @@ const struct way ways_udp_past[] = {
 	  ask_declared_v6, answer_other_peer, "default", 0 },
 	{ "udp-answer-other-port", "a declared port answers another port of who asked",
 	  ask_declared_v4, answer_other_port, "default", 0 },
-	{ "udp-older-v4", "a socket older than the policy", NULL, run_older_v4, "default",
-	  WAY_OLDER },
-	{ "udp-older-v6", "a socket older than the policy", NULL, run_older_v6, "default",
-	  WAY_OLDER },
-	{ "udp-older-mapped", "a socket older than the policy, to ::ffff:a.b.c.d", NULL,
-	  run_older_mapped, "default", WAY_OLDER },
+	WAY_ROWS("udp-older", "a socket older than the policy", NULL, older, "default", WAY_OLDER),
 	{ "udp-older-declared", "a declared port that spoke first before the policy", NULL,
 	  run_older_declared, "default", WAY_OLDER },
-	{ "udp-cork-older-v4", "corked before the policy, uncorked after", NULL, run_cork_older_v4,
-	  "default", WAY_OLDER },
-	{ "udp-cork-older-v6", "corked before the policy, uncorked after", NULL, run_cork_older_v6,
-	  "default", WAY_OLDER },
-	{ "udp-more-older-v4", "MSG_MORE before the policy, the end after", NULL, run_more_older_v4,
-	  "default", WAY_OLDER },
-	{ "udp-more-older-mapped", "MSG_MORE before the policy, the end after, to ::ffff:a.b.c.d",
-	  NULL, run_more_older_mapped, "default", WAY_OLDER },
+	WAY_ROWS("udp-cork-older", "corked before the policy, uncorked after", NULL, cork_older,
+		 "default", WAY_OLDER),
+	WAY_ROWS("udp-more-older", "MSG_MORE before the policy, the end after", NULL, more_older,
+		 "default", WAY_OLDER),
 	{ "udp-reaim-v4", "connected to the resolver, then elsewhere", NULL, run_reaim_v4,
 	  "default", 0 },
 	{ "udp-reaim-v6", "connected to the resolver, then elsewhere", NULL, run_reaim_v6,
 	  "default", 0 },
 	{ "udp-reaim-mapped", "connected to the resolver over IPv6, then to ::ffff:a.b.c.d", NULL,
 	  run_reaim_mapped, "default", 0 },
-	{ "udp-past-connected-v4", "sendto() past the resolver that the socket is connected to",
-	  NULL, run_past_connected, "default", 0 },
-	{ "udp-past-connected-v6", "sendto() past the resolver that the socket is connected to",
-	  NULL, run_past_connected_v6, "default", 0 },
+	WAY_ROWS("udp-past-connected", "sendto() past the resolver that the socket is connected to",
+		 NULL, past_connected, "default", 0),
 	{ "udp-inherited-v4", "a socket of a root master, aimed anew", open_as_root, use_v4, "unit",
 	  0 },
 	{ "udp-inherited-v6", "a socket of a root master, aimed anew", open_as_root, use_v6, "unit",
