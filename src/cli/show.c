@@ -22,7 +22,7 @@ const char help_show[] =
 	"\n"
 	"  uidwall show blog\n";
 
-enum { COLUMNS = 2 };
+enum { COLUMNS = 2, GROUPS_MAX = 8 };
 
 /* Rows of two cells, growing in the arena. */
 struct rows {
@@ -223,6 +223,33 @@ static void print_state(struct cli *cli, const struct style *style, const json_t
 	       bytes_words(cli, get_number(answer, "refused_bytes")));
 }
 
+/* Whoever owns it. */
+static void print_unit(struct cli *cli, const json_t *answer)
+{
+	const json_t *unit = json_object_get(answer, "unit"), *group;
+	const char *name = get_text(cli, unit, "name");
+	json_int_t past = get_number(unit, "past_groups");
+	size_t i;
+
+	if (!json_is_object(unit))
+		return;
+	json_array_foreach(json_object_get(unit, "groups"), i, group) {
+		if (i == GROUPS_MAX) {
+			printf("  and so in %zu more (--json lists them)\n",
+			       json_array_size(json_object_get(unit, "groups")) - GROUPS_MAX);
+			break;
+		}
+		printf("  everybody's in unit %s: control group /%s, id %" JSON_INTEGER_FORMAT "\n",
+		       name, get_text(cli, group, "path"), get_number(group, "id"));
+	}
+	if (!i)
+		printf("  everybody's in unit %s: no control group of it is in force now\n", name);
+	if (past)
+		printf("  what the unit left behind in %s that %s gone\n",
+		       count_words(cli, past, "control group", "control groups"),
+		       past == 1 ? "is" : "are");
+}
+
 static void print_subjects(struct cli *cli, const struct style *style, const json_t *answer)
 {
 	const json_t *subjects = json_object_get(answer, "subjects"), *subject;
@@ -238,7 +265,8 @@ static void print_subjects(struct cli *cli, const struct style *style, const jso
 		       strcmp(origin, "range") == 0 ? ", of a range" : "");
 	}
 	if (!i)
-		printf("  nobody's: none of its users exists\n");
+		printf("  no user's: none of its users exists\n");
+	print_unit(cli, answer);
 }
 
 static void print_without_effect(struct cli *cli, const struct style *style, const json_t *answer)

@@ -261,6 +261,24 @@ static void print_sandbox(struct cli *cli, const json_t *answer)
 		printf("It stays root, because %s.\n", printable(cli, why));
 }
 
+/* Nothing to say where no policy names one. */
+static void print_units(struct cli *cli, const json_t *answer)
+{
+	const json_t *units = json_object_get(answer, "units");
+	json_int_t followed = get_number(units, "followed"),
+		   past = get_number(units, "past_groups");
+
+	if (!followed)
+		return;
+	printf("It follows %s, of which %" JSON_INTEGER_FORMAT " %s now",
+	       count_words(cli, followed, "unit", "units"), get_number(units, "running"),
+	       get_number(units, "running") == 1 ? "runs" : "run");
+	if (past)
+		printf("; what units left behind in %s is governed, too",
+		       count_words(cli, past, "past control group", "past control groups"));
+	puts(".");
+}
+
 static void print_headline(struct cli *cli, const struct style *style, const json_t *answer,
 			   size_t n_problems)
 {
@@ -282,6 +300,7 @@ static void print_headline(struct cli *cli, const struct style *style, const jso
 	       (long long)get_number(answer, "pid"),
 	       date_words(cli, get_number(answer, "started")));
 	print_sandbox(cli, answer);
+	print_units(cli, answer);
 	print_notes(cli, answer);
 	if (n_problems)
 		printf("\n%s%s%s\n", style->red,

@@ -298,6 +298,7 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 	if (may_see_all) {
 		put_last_change(wall->last, w);
 		put_process(process, w);
+		report_units(&wall->current->set, w);
 	}
 	put_services(wall, service, may_see_all, w);
 	report_diags(w, may_see_all ? &wall->reload.diags : &none, NULL);
@@ -395,6 +396,7 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 	report_undo(wall, w);
 	put_keys_without_effect(policy, w);
 	put_subjects(wall->current, service, w);
+	report_unit(&wall->current->set, service, w);
 	put_rules(wall, chain, w);
 	report_diags(w, &wall->reload.diags, policy->path);
 	writer_end(w, '}');

@@ -19,6 +19,14 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 
 void report_show(const struct wall *wall, const struct service *service, struct writer *w);
 
+/* "unit": its control groups that are in force, and how many are held although they are gone; null
+ * where the service has none.
+ */
+void report_unit(const struct policy_set *set, const struct service *service, struct writer *w);
+
+/* "units": how many services have one, how many of those run, in how many groups. */
+void report_units(const struct policy_set *set, struct writer *w);
+
 /* "diags": all of them, or those about one file. */
 void report_diags(struct writer *w, const struct diags *diags, const char *path);
 

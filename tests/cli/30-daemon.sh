@@ -59,6 +59,15 @@ expect 1 '"wall": "off"'
 status_answer 's/"ok": true, "error": null/"ok": false, "error": "the kernel is \\u001b[2Jbusy"/'
 run status
 expect 1 '^1 problem$' 'last reload failed' '^    the kernel is \\x1b\[2Jbusy$'
+status_answer 's/"services": \[/"units": { "followed": 3, "running": 2, "groups": 5, "past_groups": 4 }, "services": [/'
+run status
+expect 0 '^It follows 3 units, of which 2 run now; what units left behind in 4 past control groups is governed, too\.$'
+status_answer 's/"services": \[/"units": { "followed": 1, "running": 1, "groups": 1, "past_groups": 0 }, "services": [/'
+run status
+expect 0 '^It follows 1 unit, of which 1 runs now\.$'
+status_answer 's/"services": \[/"units": { "followed": 0, "running": 0, "groups": 0, "past_groups": 0 }, "services": [/'
+run status
+verdict "nothing about units where there are none" "$(grep -i unit "$dir/out")"
 for state in last-good:'keeps its last good' refused:'is refused everything' off:'is OFF'; do
 	status_answer "s/\"good\"/\"${state%%:*}\"/"
 	run status
@@ -154,6 +163,20 @@ expect 0 err= '^blog: good, enforce mode$' '^/etc/uidwall/policies/blog\.json si
 	'^  tcp port 3000, over loopback only from caddy, uid 33, itself and root +blog\.json:6$' \
 	'^No effect in this version: hosts$' '^  blog\.json:3 connect +ip daddr 192\.0\.2\.0/24 accept$'
 verdict "show lists no proxy where there is none" "$(grep 'forward proxy' "$dir/out")"
+verdict "nor a unit" "$(grep -i 'unit' "$dir/out")"
+with_unit() { # GROUPS PAST
+	cp "$answers/show-blog.json" "$dir/show-blog.json"
+	sed -i "s|\"chain\":|\"unit\": { \"name\": \"blog.service\", \"groups\": [ $1 ], \"past_groups\": $2 }, &|" \
+		"$answers/show-blog.json"
+	run show blog
+	mv "$dir/show-blog.json" "$answers/show-blog.json"
+}
+with_unit '{ "path": "system.slice/blog.service", "level": 2, "id": 4242 }' 1
+expect 0 "^  everybody's in unit blog\.service: control group /system\.slice/blog\.service, id 4242$" \
+	'^  what the unit left behind in 1 control group that is gone$'
+with_unit '' 0
+expect 0 "^  everybody's in unit blog\.service: no control group of it is in force now$"
+verdict "nothing about what is gone" "$(grep 'left behind' "$dir/out")"
 run show blog --json
 expect 0
 expect_json '.chain == "svc-blog"'
