@@ -197,23 +197,47 @@ static void print_mode(struct cli *cli, const struct style *style, const json_t 
 	       style->plain);
 }
 
+/* What is governed beside the users: whatever is in the unit's control group. */
+static void print_unit(struct cli *cli, const struct style *style, const json_t *service)
+{
+	const json_t *unit = json_object_get(service, "unit");
+	const char *before = get_text(cli, unit, "before"), *now = get_text(cli, unit, "now");
+	const char *successor = get_text(cli, unit, "successor");
+
+	if (strcmp(before, now) == 0)
+		return;
+	if (*now)
+		printf("    %s~ governs everything in unit %s from now on, whoever owns it%s\n",
+		       style->yellow, now, style->plain);
+	if (*before && *successor)
+		printf("    %s~ %s governs what others own in unit %s from now on%s\n",
+		       style->yellow, successor, before, style->plain);
+	else if (*before)
+		printf("    %s! what others own in unit %s may reach EVERYTHING from now on: not "
+		       "governed%s\n",
+		       style->alarm, before, style->plain);
+}
+
 static void print_new(struct cli *cli, const struct style *style, const json_t *service)
 {
 	const json_t *users = json_object_get(json_object_get(service, "users"), "gained");
 	const json_t *mode = json_object_get(service, "mode");
 	const json_t *state = json_object_get(service, "state");
+	const char *unit = get_text(cli, json_object_get(service, "unit"), "now");
+	const char *who = users_words(cli, users);
 
+	if (*unit)
+		who = arena_printf(cli->arena, "%s and everybody in unit %s", who, unit);
 	printf("%s%s%s is new: ", style->bold, get_text(cli, service, "service"), style->plain);
 	if (is_text(cli, state, "now", "off"))
 		printf("taken down on purpose, nothing is refused\n");
 	else if (is_text(cli, state, "now", "refused"))
-		printf("%s may reach nothing from now on, for the file is wrong\n",
-		       users_words(cli, users));
+		printf("%s may reach nothing from now on, for the file is wrong\n", who);
 	else if (is_text(cli, mode, "now", "monitor"))
 		printf("monitor mode, everything passes. Once it enforces, %s may reach only\n",
-		       users_words(cli, users));
+		       who);
 	else
-		printf("%s may reach from now on %s\n", users_words(cli, users),
+		printf("%s may reach from now on %s\n", who,
 		       json_array_size(json_object_get(service, "changes")) ? "only" : "nothing");
 	if (*get_text(cli, service, "problem"))
 		printf("      %s\n", get_text(cli, service, "problem"));
@@ -234,6 +258,8 @@ static void print_gone(struct cli *cli, const struct style *style, const json_t 
 		putchar('\n');
 		print_users(cli, style, users, print_lost);
 	}
+	if (!is_text(cli, json_object_get(service, "state"), "before", "off"))
+		print_unit(cli, style, service);
 	print_changes(cli, style, json_object_get(service, "changes"));
 }
 
@@ -247,7 +273,8 @@ static void print_changed(struct cli *cli, const struct style *style, const json
 	printf("%s%s%s\n", style->bold, get_text(cli, service, "service"), style->plain);
 	print_state(cli, style, service);
 	print_mode(cli, style, service);
-	if (!turns) { /* all of its users, which the state says */
+	if (!turns) { /* all that it governs, which the state says */
+		print_unit(cli, style, service);
 		print_users(cli, style, json_object_get(users, "gained"), print_gained);
 		print_users(cli, style, json_object_get(users, "lost"), print_lost);
 	}
@@ -385,9 +412,11 @@ static void print_socket(struct cli *cli, const json_t *socket, struct cell cell
 	const char *user = get_text(cli, socket, "user");
 
 	cells[0].text = get_text(cli, socket, "service");
-	cells[1].text =
+	cells[1].text = arena_printf(
+		cli->arena, "%s%s",
 		*user ? user :
-			arena_printf(cli->arena, "uid %lld", (long long)get_number(socket, "uid"));
+			arena_printf(cli->arena, "uid %lld", (long long)get_number(socket, "uid")),
+		get_bool(socket, "by_unit") ? " in its unit" : "");
 	cells[2].text =
 		arena_printf(cli->arena, "%s %s %s %s", get_text(cli, socket, "protocol"),
 			     get_text(cli, socket, "from"), ARROW, get_text(cli, socket, "to"));

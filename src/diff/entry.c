@@ -405,6 +405,11 @@ static void put_callers(const struct entry *entry, struct writer *w)
 /* --- one service ------------------------------------------------------------------------------
  */
 
+static bool is_off(const struct service *service)
+{
+	return service->state == POLICY_OFF;
+}
+
 static bool has_mode(const struct service *service)
 {
 	return service && (service->state == POLICY_GOOD || service->state == POLICY_LAST_GOOD);
@@ -421,15 +426,25 @@ bool entry_changes_mode(const struct entry *entry)
 	       entry->from->policy->mode != entry->to->policy->mode;
 }
 
+/* Another word is another unit: a name is looked for wherever root's slices are, a path is one
+ * place.
+ */
+bool entry_changes_unit(const struct entry *entry)
+{
+	const char *before, *now;
+
+	if (!entry->from || !entry->to || is_off(entry->from) || is_off(entry->to))
+		return false;
+	before = entry->from->policy->unit;
+	now = entry->to->policy->unit;
+	return before && now ? strcmp(before, now) != 0 : before != now;
+}
+
 bool entry_differs(const struct entry *entry)
 {
 	return !entry->from || !entry->to || entry->n_gained || entry->n_lost || entry->n_callers ||
-	       entry->answer.n || entry_changes_state(entry) || entry_changes_mode(entry);
-}
-
-static bool is_off(const struct service *service)
-{
-	return service->state == POLICY_OFF;
+	       entry->answer.n || entry_changes_state(entry) || entry_changes_mode(entry) ||
+	       entry_changes_unit(entry);
 }
 
 enum entry_effect entry_effect(const struct entry *entry)
@@ -472,6 +487,30 @@ static const char *state_name(const struct service *service)
 	return service ? policy_state_name((enum policy_state)service->state) : NULL;
 }
 
+static const char *unit_name(const struct service *service)
+{
+	return service ? service->policy->unit : NULL;
+}
+
+/* "successor": the service that names the unit from now on, in the same words. */
+static void put_unit(const struct entry *entry, const struct policy_set *to, struct writer *w)
+{
+	const char *before = unit_name(entry->from), *successor = NULL;
+
+	for (size_t i = 0; before && i < to->n_services && !successor; i++) {
+		const char *unit = to->services[i].policy->unit;
+
+		if (unit && strcmp(unit, before) == 0 && !is_off(&to->services[i]))
+			successor = to->services[i].policy->service;
+	}
+	writer_key(w, "unit");
+	writer_begin(w, '{');
+	writer_put_text(w, "before", before);
+	writer_put_text(w, "now", unit_name(entry->to));
+	writer_put_text(w, "successor", successor);
+	writer_end(w, '}');
+}
+
 static const struct policy *policy_of(const struct service *service)
 {
 	return service ? service->policy : NULL;
@@ -489,6 +528,7 @@ void entry_write(const struct entry *entry, const struct entry_sets *sets, bool 
 	writer_put_text(w, "effect", effect_names[entry_effect(entry)]);
 	put_before_now("state", state_name(entry->from), state_name(entry->to), w);
 	put_before_now("mode", mode_name(entry->from), mode_name(entry->to), w);
+	put_unit(entry, sets->to, w);
 	writer_put_text(w, "problem", entry->to ? entry->to->problem : NULL);
 	put_users(entry, sets, w);
 	if (exactly) {

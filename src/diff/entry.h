@@ -29,6 +29,7 @@ struct entry_sets {
 
 bool entry_changes_state(const struct entry *entry);
 bool entry_changes_mode(const struct entry *entry);
+bool entry_changes_unit(const struct entry *entry);
 /* Whether there is anything to say. */
 bool entry_differs(const struct entry *entry);
 enum entry_effect entry_effect(const struct entry *entry);

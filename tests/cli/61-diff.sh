@@ -57,6 +57,38 @@ diff_sides --json
 expect 0 err=
 expect_json '.differs == false and .services == [] and .shared == [] and .summary.same == 2'
 
+# The unit. Another word for it is another unit.
+unit() { # BEFORE NOW - of erp
+	before erp <<<"{ \"user\": 4002${1:+, \"unit\": \"$1\"} }"
+	now erp <<<"{ \"users\": [4002]${2:+, \"unit\": \"$2\"} }"
+}
+unit '' erp.service
+diff_sides
+expect 1 '^    ~ governs everything in unit erp\.service from now on, whoever owns it$' \
+	'^1 service changes: erp reaches the same; 1 stays as it is$'
+diff_sides --json
+expect_json '.services[0] | .change == "changed" and .effect == "none" and .gains == [] and .losses == [] and
+	.unit == {before: null, now: "erp.service", successor: null}'
+unit erp.service ''
+diff_sides
+expect 1 '! what others own in unit erp\.service may reach EVERYTHING from now on: not governed$'
+unit erp.service /system.slice/erp.service
+diff_sides
+expect 1 '~ governs everything in unit /system\.slice/erp\.service from now on' \
+	'! what others own in unit erp\.service may reach EVERYTHING'
+unit erp.service erp.service
+diff_sides
+expect 0 'out=No difference: both folders mean the same.'
+unit erp.service ''
+now other <<<'{ "user": 4003, "unit": "erp.service", "dns": false }'
+diff_sides
+expect 1 '~ other governs what others own in unit erp\.service from now on$' \
+	'^other is new: uid 4003 and everybody in unit erp\.service may reach from now on only$'
+rm "$dir/policies/other.json" "$dir/policies/erp.json"
+diff_sides
+expect 1 '^erp is gone$' '! what others own in unit erp\.service may reach EVERYTHING'
+unit '' ''
+
 # Endpoints, ports, prefixes, dates, declared ports, mode.
 before blog <<END
 {
