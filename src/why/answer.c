@@ -9,7 +9,7 @@
 
 #include "backend/text.h"
 
-enum { DIFFERING_MAX = 8, TRIED_MAX = 1000 };
+enum { DIFFERING_MAX = 8, TRIED_MAX = 1000, UNITS_MAX = 4 };
 
 /* --- places and lines ------------------------------------------------------------------------- */
 
@@ -219,6 +219,44 @@ static void put_note(struct why *why, const char *note)
 		writer_text(why->w, note);
 }
 
+static bool has_unit(const struct why *why, const struct probe *probe, size_t i)
+{
+	const struct service *service = &why->world->set->services[i];
+
+	return service->policy->unit && service->state != POLICY_OFF &&
+	       service != probe->sender.service;
+}
+
+/* Units come behind users that policies name, and before all others: root, too. */
+static const char *other_units(struct why *why, const struct probe *probe)
+{
+	const struct policy_set *set = why->world->set;
+	const struct uid_owner *owner = probe->sender.owner;
+	const char *text = NULL;
+	size_t n = 0;
+
+	if (owner >= set->named && owner < set->named + set->n_named)
+		return NULL;
+	for (size_t i = 0; i < set->n_services; i++) {
+		const struct policy *policy = set->services[i].policy;
+
+		if (!has_unit(why, probe, i) || n++ >= UNITS_MAX)
+			continue;
+		text = arena_printf(why->arena, "%s%s%s (%s)", text ? text : "", text ? ", " : "",
+				    policy->service, policy->unit);
+	}
+	if (n == 0)
+		return NULL;
+	if (n > UNITS_MAX)
+		text = arena_printf(why->arena, "%s and %zu more", text, n - UNITS_MAX);
+	return arena_printf(why->arena,
+			    "what %s owns in the control group of a service's unit is judged by "
+			    "that service%s%s",
+			    reason_sender(&probe->sender, why->arena),
+			    why->question->own_only ? "" : ": ",
+			    why->question->own_only ? "" : text);
+}
+
 /* A "from" that does not count yet. */
 static const char *idle_guard(struct why *why, const struct probe *probe)
 {
@@ -245,8 +283,10 @@ static void put_notes(struct why *why, const struct asked *asked)
 	put_note(why, asked->target.note);
 	if (probe->way.state == WAY_NONE)
 		put_note(why, "there is no route to this address now; judged as if there were one");
-	if (asked->has_call)
+	if (asked->has_call) {
 		put_note(why, idle_guard(why, &asked->call));
+		put_note(why, other_units(why, &asked->call));
+	}
 	if (why->own && why->own->state == POLICY_LAST_GOOD)
 		put_note(why, arena_printf(why->arena,
 					   "%s has mistakes now; in force is what it said when it "

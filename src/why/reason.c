@@ -81,7 +81,8 @@ static struct reason ungoverned(const struct probe *probe, bool own_only, struct
 	const struct listener *listener;
 
 	if (sender->uid == 0)
-		return (struct reason){ .code = "root", .words = "root is never governed" };
+		return (struct reason){ .code = "root",
+					.words = "no policy governs root: nothing is refused" };
 	if (!own_only && crossing_find_guard(&probe->crossing, true, &service, &listener))
 		return named_by_guard(probe, service, listener, arena);
 	if (sender->service)

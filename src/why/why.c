@@ -35,9 +35,14 @@ static int find_sender(struct why *why)
 	if (q->service && q->uid == WHY_NO_UID) {
 		if (!sender_of_service(why->world, q->service, &why->sender))
 			return complain(why, arena_printf(why->arena,
-							  "service \"%s\" governs nobody: none of "
-							  "its users exists",
-							  q->service->policy->service));
+							  "service \"%s\" governs no user: none of "
+							  "its users exists%s",
+							  q->service->policy->service,
+							  q->service->policy->unit ?
+								  "; what others own in its unit "
+								  "may go where the policy says: "
+								  "see \"uidwall show\"" :
+								  ""));
 	} else if (q->uid != WHY_NO_UID) {
 		sender_of_uid(why->world, (uint32_t)q->uid, name_of(q->user), &why->sender);
 	} else {

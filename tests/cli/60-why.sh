@@ -99,9 +99,23 @@ why 0 trial 203.0.113.9 25 -- 'out=ALLOWED FOR NOW: trial may connect to 203.0.1
 why 0 64999 203.0.113.9 25 -- 'out=  No policy governs uid 64999: nothing is refused.' 'uidwall new NAME --user 64999'
 why 0 64001 192.0.2.9 25 -- 'out=ALLOWED: blog may connect to 192.0.2.9, tcp port 25.'
 why 1 64009 203.0.113.9 25 -- 'out=REFUSED: 64009 may not connect to 203.0.113.9, tcp port 25.'
-why 0 root 203.0.113.9 25 -- 'out=  Root is never governed.'
+why 0 root 203.0.113.9 25 -- 'out=  No policy governs root: nothing is refused.'
 why 0 blog 0.0.0.0 3000 -- 'out=  Note: 0.0.0.0 means 127.0.0.1 to connect().' 'a service may reach its own'
 why 1 blog '[::ffff:203.0.113.9]:80' -- 'Note: an IPv4-mapped address'
+
+# --- units: they come behind users that policies name, and before all others
+policy unit <<'END'
+{ "user": 64020, "unit": "uidwall-no-such.service" }
+END
+policy another <<'END'
+{ "uids": "64021-64022", "unit": "/system.slice/uidwall-neither.service" }
+END
+why 0 root 203.0.113.9 25 -- "out=  Note: what root owns in the control group of a service's unit is judged by that service: another (/system.slice/uidwall-neither.service), unit (uidwall-no-such.service)."
+why 0 64999 203.0.113.9 25 -- 'what uid 64999 owns in .* is judged by that service: another .*, unit '
+why 1 another 203.0.113.9 25 -- 'what uid 64021 owns in .* is judged by that service: unit \(uidwall-no-such'
+why 1 unit 203.0.113.9 25 -- '^REFUSED: unit may not connect'
+verdict "nothing about units where the user has the first word" "$(grep 'control group' "$dir/out")"
+rm "$dir/policies/unit.json" "$dir/policies/another.json"
 
 # --- callers
 why 0 blog from 64002 tcp 3000 -- 'out=ALLOWED: uid 64002 may connect to tcp port 3000 of blog.' \
@@ -110,7 +124,7 @@ why 0 blog from 64002 tcp 3000 -- 'out=ALLOWED: uid 64002 may connect to tcp por
 why 1 blog from 64999 3000 -- 'out=  "from" of blog.json:17 does not name uid 64999.' 'out=      64999,'
 why 1 blog from 64003 tcp/3000 -- 'out=To allow it, do all of this:' 'gitea.json' 'blog.json' \
 	'out=      "connect": [ { "to": "localhost", "port": 3000 } ],' 'out=      64003,'
-why 0 blog from root 3000 -- 'out=  Root is never governed.'
+why 0 blog from root 3000 -- 'out=  No policy governs root: nothing is refused.'
 why 0 blog from 203.0.113.9 tcp 3000 -- 'out=ALLOWED: blog may answer 203.0.113.9 from tcp port 3000.' \
 	'uidwall does not filter what comes in'
 why 1 blog from 203.0.113.9 tcp 22 -- 'ETIMEDOUT' 'out=      { "port": 22 },'
