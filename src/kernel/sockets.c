@@ -3,8 +3,9 @@
  *
  * As measured on Linux 6.18 (docs/decisions/live-connections.md): an orphan is listed with the uid
  * of who had it, what waits to be accepted with the listener's, a connection that is only being
- * asked for (SYN_RECV) as root's. The subflows of MPTCP are TCP sockets here. UDP is closed by
- * disconnecting it; UDP-Lite cannot be closed (EOPNOTSUPP).
+ * asked for (SYN_RECV) as root's and without a control group. The subflows of MPTCP are TCP sockets
+ * here; what they belong to cannot be closed (EOPNOTSUPP). UDP is closed by disconnecting it;
+ * UDP-Lite cannot be closed (EOPNOTSUPP).
  */
 #include "kernel/sockets.h"
 
@@ -15,6 +16,7 @@
 #include <sys/utsname.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/mptcp.h>
 #include <linux/sock_diag.h>
 
 #include "kernel/netlink.h"
@@ -105,26 +107,49 @@ static struct prefix make_address(uint8_t family, const __be32 address[4])
 	return found;
 }
 
-/* What a connection is besides, is told with its figures, and to whoever has CAP_NET_ADMIN:
- * inet_sk_diag_fill(), tcp_diag_get_aux().
- */
-static bool is_mptcp(const struct nlmsghdr *nlh)
+/* --- attributes */
+
+/* Inside of `outer`, or NULL. */
+static const struct nlattr *find_nested(const struct nlattr *outer, uint16_t type)
 {
-	const struct nlattr *attr, *inner;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, outer)
+	{
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
+	}
+	return NULL;
+}
+
+/* A socket that fell back to plain TCP keeps being called a subflow; the far side's consent it
+ * never had.
+ */
+static bool read_is_mptcp(const struct nlattr *ulp_info)
+{
+	const struct nlattr *mptcp = find_nested(ulp_info, INET_ULP_INFO_MPTCP);
+	const struct nlattr *flags = mptcp ? find_nested(mptcp, MPTCP_SUBFLOW_ATTR_FLAGS) : NULL;
+
+	return flags && mnl_attr_validate(flags, MNL_TYPE_U32) == 0 &&
+	       mnl_attr_get_u32(flags) &
+		       (MPTCP_SUBFLOW_FLAG_MCAP_REM | MPTCP_SUBFLOW_FLAG_JOIN_REM);
+}
+
+static void read_attributes(const struct nlmsghdr *nlh, struct live_socket *socket)
+{
+	const struct nlattr *attr;
 
 	mnl_attr_for_each(attr, nlh, sizeof(struct inet_diag_msg))
 	{
-		if (mnl_attr_get_type(attr) != INET_DIAG_ULP_INFO)
-			continue;
-		mnl_attr_for_each_nested(inner, attr)
-		{
-			if (mnl_attr_get_type(inner) == INET_ULP_INFO_NAME &&
-			    mnl_attr_validate(inner, MNL_TYPE_NUL_STRING) == 0)
-				return strcmp(mnl_attr_get_str(inner), "mptcp") == 0;
-		}
+		if (mnl_attr_get_type(attr) == INET_DIAG_CGROUP_ID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
+			socket->cgroup = mnl_attr_get_u64(attr);
+		else if (mnl_attr_get_type(attr) == INET_DIAG_ULP_INFO)
+			socket->is_mptcp = read_is_mptcp(attr);
 	}
-	return false;
 }
+
+/* --- listing */
 
 struct listing {
 	uint8_t protocol;
@@ -153,11 +178,11 @@ static int read_socket(const struct nlmsghdr *nlh, void *data)
 		.sport = ntohs(msg->id.idiag_sport),
 		.dport = ntohs(msg->id.idiag_dport),
 		.ifindex = msg->id.idiag_if,
-		.is_mptcp = listing->protocol == IPPROTO_TCP && is_mptcp(nlh),
 		.family = msg->idiag_family,
 		.diag_protocol = listing->protocol,
 		.id = msg->id,
 	};
+	read_attributes(nlh, &found);
 	if (listing->protocol == IPPROTO_RAW) { /* its port is the protocol: raw_v4_hash() */
 		found.l4proto = (uint8_t)found.sport;
 		found.sport = found.dport = 0;
@@ -174,8 +199,8 @@ static int list_family(struct sockets *sockets, uint8_t family, struct listing *
 
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	request->idiag_states = listing->states;
-	if (listing->protocol == IPPROTO_TCP)
-		request->idiag_ext = 1 << (INET_DIAG_INFO - 1); /* for is_mptcp() */
+	if (listing->protocol == IPPROTO_TCP) /* with it comes INET_DIAG_ULP_INFO */
+		request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	return netlink_ask(sockets->netlink, nlh, read_socket, listing);
 }
 

@@ -27,7 +27,8 @@ struct live_socket {
 	struct prefix from, to; /* IPv4-mapped addresses as IPv4 */
 	uint16_t sport, dport;	/* 0 for RAW sockets, whose l4proto is what they carry */
 	unsigned ifindex;	/* bound to this device; 0: to none */
-	bool is_mptcp;		/* a subflow; told to whoever has CAP_NET_ADMIN */
+	uint64_t cgroup;	/* the number of its control group; 0: not told */
+	bool is_mptcp;		/* a subflow of an MPTCP connection, told to CAP_NET_ADMIN only */
 	/* as the kernel names it */
 	uint8_t family;
 	uint8_t diag_protocol; /* as l4proto, but IPPROTO_RAW for RAW sockets */

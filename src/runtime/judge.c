@@ -59,8 +59,11 @@ static uint8_t next_flags(const struct live_socket *socket)
 	}
 }
 
-void judge_packet(const struct live_socket *socket, int64_t time_ns, struct packet *ret_packet)
+void judge_packet(const struct live_socket *socket, const struct families *families,
+		  int64_t time_ns, struct packet *ret_packet)
 {
+	const struct family_member *member = families_find(families, socket->cgroup);
+
 	*ret_packet = (struct packet){
 		.uid = socket->uid,
 		.to = socket->to,
@@ -68,11 +71,15 @@ void judge_packet(const struct live_socket *socket, int64_t time_ns, struct pack
 		.sport = socket->sport,
 		.dport = socket->dport,
 		.tcp_flags = next_flags(socket),
-		.has_mptcp = socket->is_mptcp,
 		.oifname = "",
 		.direction = PACKET_ORIGINAL,
+		.has_mptcp = socket->is_mptcp,
 		.time_ns = time_ns,
 	};
+	if (member) {
+		ret_packet->groups = member->groups;
+		ret_packet->n_groups = member->n_groups;
+	}
 }
 
 /* --- its verdict ---------------------------------------------------------------------------------
@@ -81,14 +88,16 @@ void judge_packet(const struct live_socket *socket, int64_t time_ns, struct pack
 /* A socket, and what decides about it: the rules' names for it come later, once for each line. */
 struct finding {
 	struct live_socket socket;
-	const struct ir_origin *origin; /* NULL: two policies claim the user */
+	const struct ir_origin *origin; /* NULL: two policies claim the user, or the unit */
 	uint32_t chain;
+	bool is_by_unit; /* whose it is, its control group says */
 };
 
 struct judge {
 	struct sockets *sockets;
 	const struct ir_ruleset *rules;
 	struct routes *routes;
+	struct families families;
 	struct arena *arena; /* of the findings */
 	int64_t time_ns;
 	struct finding *findings;
@@ -163,6 +172,16 @@ static bool is_refused_anyway(struct judge *judge, struct packet *packet,
 	return true;
 }
 
+/* Elements of the map of units have a path. */
+static bool is_by_unit(const struct ir_ruleset *rules, const struct eval_result *result)
+{
+	for (unsigned i = 0; i < result->n_steps; i++)
+		if (result->steps[i].element != IR_NONE &&
+		    rules->elements[result->steps[i].element].path)
+			return true;
+	return false;
+}
+
 /* The step that eval_origin() found, or the last one where no policy had a say: what two of them
  * claim goes straight to the refusal.
  */
@@ -174,6 +193,7 @@ static void explain(const struct judge *judge, const struct eval_result *result,
 
 	finding->origin = origin;
 	finding->chain = IR_NONE;
+	finding->is_by_unit = is_by_unit(rules, result);
 	for (unsigned i = result->n_steps; i-- > 0;) {
 		const struct eval_step *step = &result->steps[i];
 		const struct ir_origin *of_element =
@@ -200,8 +220,8 @@ static int judge_socket(const struct live_socket *socket, void *data)
 	int r;
 
 	judge->n_judged++;
-	judge->n_unknown += !sockets_knows_owner(judge->sockets, socket);
-	judge_packet(socket, judge->time_ns, &packet);
+	judge_packet(socket, &judge->families, judge->time_ns, &packet);
+	judge->n_unknown += !packet.n_groups && !sockets_knows_owner(judge->sockets, socket);
 	r = routes_find(judge->routes, &socket->from, 0, &own);
 	if (r < 0 && !routes_is_unreachable(r))
 		return r;
@@ -273,6 +293,15 @@ static void note_unknown(size_t n, struct diags *diags)
 		 n, n == 1 ? "" : "s", n == 1 ? "s" : "");
 }
 
+static void note_cut(struct diags *diags)
+{
+	diag_add(diags, DIAG_WARNING, (struct place){ 0 },
+		 "the units have too many control groups of their own (more than %u, or %u deep), "
+		 "so "
+		 "that not all of their open connections can be judged",
+		 FAMILIES_MAX, FAMILIES_DEPTH_MAX);
+}
+
 static const char *service_of(const struct policy_set *set, const char *chain)
 {
 	char name[SERVICE_NAME_MAX + 1];
@@ -293,7 +322,9 @@ static int compare_deciders(const void *a, const void *b)
 
 	if (x->origin != y->origin)
 		return (uintptr_t)x->origin < (uintptr_t)y->origin ? -1 : 1;
-	return x->chain < y->chain ? -1 : x->chain > y->chain;
+	if (x->chain != y->chain)
+		return x->chain < y->chain ? -1 : 1;
+	return x->is_by_unit - y->is_by_unit;
 }
 
 static int compare_text(const char *a, const char *b)
@@ -321,7 +352,8 @@ static const char *reason(const struct finding *finding, struct arena *arena)
 	char text[IR_COMMENT_MAX];
 
 	if (!finding->origin)
-		return "two policies claim this user";
+		return finding->is_by_unit ? "two policies claim this unit" :
+					     "two policies claim this user";
 	ir_format_origin(finding->origin, text);
 	return arena_strdup(arena, text);
 }
@@ -341,6 +373,7 @@ static void name_all(const struct judge *judge, const struct policy_set *set, st
 			*refused = ret_refused[i - 1];
 		} else {
 			refused->why = reason(&findings[i], arena);
+			refused->is_by_unit = findings[i].is_by_unit;
 			if (findings[i].chain != IR_NONE)
 				refused->service = service_of(
 					set, judge->rules->chains[findings[i].chain].name);
@@ -373,11 +406,18 @@ int judge_sockets(struct sockets *sockets, const struct policy_set *set,
 		return r;
 	}
 	judge.routes = routes;
+	/* What the groups below a unit's are now is enough: a socket in one that was made later is
+	 * younger than the rules. One that is gone, and never was a unit's own, cannot be found out
+	 * about; its next packet is refused all the same.
+	 */
+	families_read(set, scratch, &judge.families);
 	r = find_all(&judge, diags);
 	if (r < 0)
 		return r;
 	if (judge.n_unknown)
 		note_unknown(judge.n_unknown, diags);
+	if (judge.families.is_cut)
+		note_cut(diags);
 	*ret_judgement = (struct live_judgement){
 		.refused = arena_alloc(arena, judge.n_findings * sizeof(struct live_refused)),
 		.n_refused = judge.n_findings,

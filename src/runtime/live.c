@@ -99,9 +99,10 @@ static void log_closed(const struct live_refused *refused)
 
 	format_endpoint(&s->from, s->sport, from);
 	format_endpoint(&s->to, s->dport, to);
-	log_notice("closed: %s%s%s %s → %s of uid %u%s (%s)",
+	log_notice("closed: %s%s%s %s → %s of uid %u%s%s (%s)",
 		   refused->service ? refused->service : "", refused->service ? " " : "",
 		   protocol_name(s->l4proto), from, to, s->uid,
+		   refused->is_by_unit ? " in its unit" : "",
 		   sockets_is_orphan(s) ? ", which its program had left" : "", refused->why);
 }
 
@@ -158,6 +159,7 @@ static void put_refused(struct writer *w, const struct live_refused *refused)
 	writer_begin(w, '{');
 	writer_put_text(w, "service", refused->service);
 	writer_put_int(w, "uid", s->uid);
+	writer_put_bool(w, "by_unit", refused->is_by_unit);
 	writer_put_text(w, "protocol", protocol_name(s->l4proto));
 	writer_put_text(w, "from", from);
 	writer_put_text(w, "to", to);

@@ -28,6 +28,7 @@ struct live_refused {
 	struct live_socket socket;
 	const char *service; /* whose policy refuses it; NULL: no single one */
 	const char *why;     /* the deciding line, "blog.json:5 listen" */
+	bool is_by_unit;     /* it is the service's by its control group, not by its user */
 };
 
 /* The list is ordered: by service, user, protocol, addresses. All of it lives in the arena. */

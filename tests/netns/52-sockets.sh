@@ -9,48 +9,8 @@ command -v python3 >/dev/null || skip_all "needs the program python3"
 command -v ss >/dev/null || skip_all "needs the program ss"
 private "$@"
 
-HOLDER=$(dirname "$(readlink -f "$0")")/holder.py
-
-# hold NAME USER WHAT...: a process with these sockets; see holder.py
-hold() {
-	local name=$1 uid=-1
-	[[ $2 == root ]] || uid=$(uid_of "$2")
-	mkfifo -m 666 "$T/$name.fifo"
-	start "$name" python3 "$HOLDER" "$uid" "$T/$name.fifo" "${@:3}"
-}
-
-# ask NAME: how its sockets are now, into $answers
-asked=0
-ask() {
-	local word=ask$((++asked))
-	echo "$word" >"$T/$1.fifo"
-	wait_until 60 grep -q "^$word done" "$T/$1.log" || die "$1 does not answer"
-	answers=$(sed -n "s/^$word //p" "$T/$1.log")
-}
-
-# states NAME EXPECTED SOCKET...: these sockets of the process asked last; EXPECTED may be "A|B"
-states() {
-	local name=$1 expected=$2 socket state
-	shift 2
-	for socket; do
-		state=$(sed -n "s/^$socket //p" <<<"$answers")
-		if [[ "|$expected|" == *"|$state|"* ]]; then
-			pass "$name: $socket is $state"
-		else
-			fail "$name: $socket is $expected" "it is ${state:-not there}"
-		fi
-	done
-}
-
-# In which state the kernel has the connection to that address and port; "" for none.
-kernel_has() {
-	ss -Htan "dst $1" | awk '{ print $1 }' | sort -u
-}
-
-# closed SINCE REGEX: the log has that line behind the first SINCE lines
-closed() {
-	tail -n "+$(($1 + 1))" "$T/daemon.log" | grep -q "closed: $2"
-}
+# shellcheck source=tests/netns/hold.sh
+. "$(dirname "$0")/hold.sh"
 
 in_sink nft -f - <<-'E' || die "the sink's rules do not load"
 	insert rule inet sink answer tcp dport { 8, 18 } meta nfproto ipv4 dnat ip to 192.0.2.1

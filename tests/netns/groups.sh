@@ -39,6 +39,11 @@ group_remove() {
 	rmdir "$GROUPS_MOUNT/$GROUPS_NAME/$1"
 }
 
+# group_remove_all PATH: with all below it; false while processes are in there
+group_remove_all() {
+	find "$GROUPS_MOUNT/$GROUPS_NAME/$1" -depth -type d -exec rmdir {} +
+}
+
 group_id() {
 	stat -c %i "$GROUPS_MOUNT/$GROUPS_NAME/$1"
 }

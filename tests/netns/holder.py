@@ -9,7 +9,7 @@ written to the FIFO prints a line for each, "WORD NAME STATE", and "WORD done" a
 the socket says before it is used, as poll() would.
 
 	tcp mptcp       a connection          udp udplite   a connected socket
-	syn             one that is not answered, or not yet
+	syn mpsyn       one that is not answered, or not yet
 	orphan          a connection, filled with what the peer does not read, and closed
 	listen mplisten a server that echoes; its state is that of the last connection it has
 	silent          a server that accepts and does not read
@@ -78,8 +78,8 @@ class Connected:
 
 
 class Calling:
-    def __init__(self, _, family, address):
-        self.socket = open_socket("tcp", family)
+    def __init__(self, kind, family, address):
+        self.socket = open_socket("mptcp" if kind == "mpsyn" else "tcp", family)
         self.socket.setblocking(False)
         self.socket.connect_ex(address)
 
@@ -153,7 +153,7 @@ class Many(Connected):
 
 
 KINDS = {"tcp": Connected, "mptcp": Connected, "udp": Connected, "udplite": Connected,
-         "syn": Calling, "orphan": Orphan, "listen": Server, "mplisten": Server,
+         "syn": Calling, "mpsyn": Calling, "orphan": Orphan, "listen": Server, "mplisten": Server,
          "silent": Server, "unconnected": Unconnected, "many": Many}
 
 

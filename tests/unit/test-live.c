@@ -181,6 +181,8 @@ static int tear_down(void **state)
 
 /* --- tests */
 
+static const struct families no_families;
+
 static void test_next_packet(void **state)
 {
 	static const struct {
@@ -202,12 +204,53 @@ static void test_next_packet(void **state)
 					      .dport = 2 };
 		struct packet packet;
 
-		judge_packet(&socket, 5, &packet);
+		judge_packet(&socket, &no_families, 5, &packet);
 		assert_int_equal(packet.tcp_flags, cases[i].flags);
 		assert_int_equal(packet.uid, 7);
 		assert_int_equal(packet.sport, 1);
 		assert_int_equal(packet.dport, 2);
 		assert_int_equal(packet.time_ns, 5);
+	}
+}
+
+/* The kernel tells the innermost group; the rules ask for those above it. */
+static void test_groups_of_a_socket(void **state)
+{
+	struct family_member members[] = {
+		{ 20, { 10, 20 }, 2 },
+		{ 21, { 10, 20, 21 }, 3 },
+		{ 30, { 0, 30 }, 2 },
+	};
+	const struct families families = { members, ARRAY_SIZE(members), false };
+	static const struct {
+		uint64_t cgroup;
+		int member; /* -1: none */
+	} cases[] = {
+		{ 20, 0 }, { 21, 1 }, { 30, 2 }, { 10, -1 }, { 22, -1 }, { 31, -1 }, { 0, -1 }
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct live_socket socket = { .l4proto = IPPROTO_TCP, .cgroup = cases[i].cgroup };
+		struct packet packet;
+
+		judge_packet(&socket, &families, 5, &packet);
+		if (cases[i].member < 0) {
+			assert_int_equal(packet.n_groups, 0);
+			continue;
+		}
+		assert_int_equal(packet.n_groups, members[cases[i].member].n_groups);
+		assert_ptr_equal(packet.groups, members[cases[i].member].groups);
+	}
+}
+
+static void test_old_mptcp_is_told(void **state)
+{
+	for (int is_mptcp = 0; is_mptcp <= 1; is_mptcp++) {
+		struct live_socket socket = { .l4proto = IPPROTO_TCP, .is_mptcp = is_mptcp };
+		struct packet packet;
+
+		judge_packet(&socket, &no_families, 5, &packet);
+		assert_int_equal(packet.has_mptcp, is_mptcp);
 	}
 }
 
@@ -413,7 +456,7 @@ static void test_json(void **state)
 	json_t *root, *list, *first = NULL;
 	const char *from, *to, *service, *protocol, *state_name, *why;
 	AUTO(mem) char *expected = NULL;
-	int uid, orphan, can_close, judged, n;
+	int uid, by_unit, orphan, can_close, judged, n;
 
 	write_policy("blog.json", "{ \"user\": @ }", 0);
 	judge();
@@ -433,16 +476,17 @@ static void test_json(void **state)
 		if (strcmp(json_string_value(json_object_get(json_array_get(list, i), "from")),
 			   expected) == 0)
 			first = json_array_get(list, i);
-	assert_int_equal(json_unpack(first, "{s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:s !}", "service",
-				     &service, "uid", &uid, "protocol", &protocol, "from", &from,
-				     "to", &to, "state", &state_name, "orphan", &orphan, "why",
-				     &why),
+	assert_int_equal(json_unpack(first, "{s:s, s:i, s:b, s:s, s:s, s:s, s:s, s:b, s:s !}",
+				     "service", &service, "uid", &uid, "by_unit", &by_unit,
+				     "protocol", &protocol, "from", &from, "to", &to, "state",
+				     &state_name, "orphan", &orphan, "why", &why),
 			 0);
 	assert_string_equal(service, "blog");
 	assert_int_equal(uid, geteuid());
 	assert_string_equal(protocol, "tcp");
 	assert_string_equal(state_name, "established");
 	assert_false(orphan);
+	assert_false(by_unit);
 	assert_string_equal(why, "blog.json no line allows it");
 	json_decref(root);
 	writer_done(&w);
@@ -452,6 +496,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_next_packet),
+		cmocka_unit_test(test_groups_of_a_socket),
+		cmocka_unit_test(test_old_mptcp_is_told),
 		cmocka_unit_test(test_orphans_are_told),
 		cmocka_unit_test(test_kernels_that_forget),
 		cmocka_unit_test_setup_teardown(test_connections, set_up, tear_down),
