@@ -17,21 +17,24 @@ static bool has_unit(const struct service *service)
 	return service->policy->unit && service->state != POLICY_OFF;
 }
 
-static void add_group(struct build *b, const struct policy_set *set, const struct unit_group *group,
-		      const struct plan_shared *shared)
+static void fill_element(struct ir_element *e, const struct policy_set *set,
+			 const struct unit_group *group, uint32_t chain)
 {
-	bool shared_out = group->service == NO_SERVICE;
-	struct ir_element *e = build_element(b);
-
+	*e = (struct ir_element){ .verdict = IR_GOTO, .chain = chain, .path = group->nft_path };
 	for (unsigned i = 0; i < 8; i++)
 		e->key[i] = (uint8_t)(group->id >> (56 - 8 * i));
 	memcpy(e->last, e->key, 8);
-	e->path = group->nft_path;
-	e->verdict = IR_GOTO;
-	e->chain = shared_out ? shared->refuse : shared->service_chains[group->service];
-	if (!shared_out)
+	if (group->service != NO_SERVICE)
 		e->origin = policy_origin(set->services[group->service].policy,
 					  set->services[group->service].policy->unit_place, "unit");
+}
+
+static void add_group(struct build *b, const struct policy_set *set, const struct unit_group *group,
+		      const struct plan_shared *shared)
+{
+	fill_element(build_element(b), set, group,
+		     group->service == NO_SERVICE ? shared->refuse :
+						    shared->service_chains[group->service]);
 }
 
 void plan_units(struct build *b, const struct policy_set *set, const struct plan_shared *shared,
@@ -69,4 +72,72 @@ void plan_unit_rules(struct build *b, const struct plan_units *units)
 		build_rule(b, (struct ir_origin){ 0 });
 		add_vmap(b, IR_CGROUP_1 + (enum ir_field)(level - 1), units->map);
 	}
+}
+
+/* --- a unit that has just started ------------------------------------------------------------- */
+
+/* Whether the base chain asks the map for groups of that level. */
+static bool asks(const struct ir_ruleset *ruleset, uint32_t map, unsigned level)
+{
+	const struct ir_chain *chain = ruleset->chains;
+
+	while (!chain->is_base)
+		chain++;
+	for (uint32_t r = chain->first_rule; r < chain->first_rule + chain->n_rules; r++) {
+		const struct ir_stmt *stmt = &ruleset->stmts[ruleset->rules[r].first_stmt];
+
+		if (stmt->kind == IR_STMT_VMAP && stmt->index == map &&
+		    stmt->field == IR_CGROUP_1 + level - 1)
+			return true;
+	}
+	return false;
+}
+
+static void make_room(struct ir_ruleset *ruleset, struct arena *arena, bool *room)
+{
+	size_t size = 1, n = ruleset->n_elements;
+	struct ir_element *elements;
+
+	if (*room || !n)
+		return;
+	while (size < n) /* as arena_grow() has it */
+		size *= 2;
+	elements = arena_alloc(arena, size * sizeof(*elements));
+	memcpy(elements, ruleset->elements, n * sizeof(*elements));
+	ruleset->elements = elements;
+	*room = true;
+}
+
+/* Ids only grow, and nothing follows the map. Where that is not so, it has to be planned anew. */
+static bool fits_at_end(const struct ir_ruleset *ruleset, const struct ir_set *units,
+			const struct ir_element *element)
+{
+	const struct ir_element *end = &ruleset->elements[ruleset->n_elements];
+
+	return units->n_elements < units->size &&
+	       units->first_element + units->n_elements == ruleset->n_elements &&
+	       (!units->n_elements || memcmp(end[-1].key, element->key, sizeof(element->key)) < 0);
+}
+
+bool plan_unit_started(struct ir_ruleset *ruleset, const struct policy_set *set,
+		       const struct unit_group *group, struct arena *arena, bool *room)
+{
+	AUTO(arena) struct arena *scratch = arena_new();
+	const struct service *service = &set->services[group->service];
+	const char *name = name_service_chain(scratch, service->policy->service);
+	uint32_t map = ir_find_set(ruleset, PLAN_UNITS), chain = ir_find_chain(ruleset, name);
+	struct ir_element element;
+	struct ir_set *units;
+
+	if (!has_unit(service) || map == IR_NONE || chain == IR_NONE ||
+	    !asks(ruleset, map, group->level))
+		return false;
+	units = &ruleset->sets[map];
+	fill_element(&element, set, group, chain);
+	if (!fits_at_end(ruleset, units, &element))
+		return false;
+	make_room(ruleset, arena, room);
+	*ARENA_APPEND(arena, ruleset->elements, ruleset->n_elements) = element;
+	units->n_elements++;
+	return true;
 }

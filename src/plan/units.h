@@ -16,4 +16,11 @@ void plan_units(struct build *b, const struct policy_set *set, const struct plan
 
 void plan_unit_rules(struct build *b, const struct plan_units *units);
 
+/* Adds a group that is new to a ruleset that was planned without it, at the end of the map's
+ * elements. False, and nothing has changed, where that is not all there is to do. *room: whether
+ * the ruleset's elements have room to grow; begins as false.
+ */
+bool plan_unit_started(struct ir_ruleset *ruleset, const struct policy_set *set,
+		       const struct unit_group *group, struct arena *arena, bool *room);
+
 #endif

@@ -14,12 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
+#include "policy/cgroup_mount.h"
 
 /* nft looks names of groups up below this folder (libnftables, src/datatype.c of 1.0.6). */
 #define NFT_CGROUPS "/sys/fs/cgroup"
-
-enum { MOUNTINFO_MAX = 1 << 20 };
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -50,92 +48,113 @@ unsigned units_level(const char *unit)
 	return strchr(unit, '@') ? 3 : 2;
 }
 
-bool units_match(const char *unit, const char *name)
-{
-	const char *at = strchr(unit, '@');
-	size_t prefix;
+/* --- what is wanted --------------------------------------------------------------------------- */
 
-	if (!at || at[1] != '.')
-		return strcmp(unit, name) == 0;
-	prefix = (size_t)(at + 1 - unit);
-	return strncmp(unit, name, prefix) == 0 && has_suffix(name + prefix, at + 1);
+static int compare_names(const void *a, const void *b)
+{
+	const struct units_name *x = a, *y = b;
+
+	return strcmp(x->unit, y->unit);
 }
 
-/* --- the mount -------------------------------------------------------------------------------- */
-
-struct mount {
-	char *path;	 /* of the folder that stands for the root; NULL: not mounted */
-	unsigned levels; /* between the root and that folder, where only a part is mounted */
-};
-
-/* Spaces and the like are written as \040 (proc_pid_mountinfo(5)). */
-static void unescape(char *text)
+static int compare_texts(const void *a, const void *b)
 {
-	char *to = text;
-
-	for (const char *from = text; *from; from++) {
-		unsigned c;
-
-		if (from[0] == '\\' && sscanf(from + 1, "%3o", &c) == 1) {
-			*to++ = (char)c;
-			from += 3;
-		} else {
-			*to++ = *from;
-		}
-	}
-	*to = '\0';
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The first that shows the whole tree, else the first. */
-static struct mount find_mount(struct arena *arena)
+static void add_way(struct units_names *names, const char *path, struct arena *arena)
 {
-	struct mount found = { 0 };
-	char line[8192], root[4096], path[4096];
-	FILE *in = fopen("/proc/self/mountinfo", "re");
+	while (*path) {
+		size_t n = strcspn(++path, "/");
 
-	while (in && fgets(line, sizeof(line), in)) {
-		const char *type = strstr(line, " - ");
-		unsigned levels;
-
-		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0 ||
-		    sscanf(line, "%*d %*d %*s %4095s %4095s", root, path) != 2)
-			continue;
-		levels = strcmp(root, "/") == 0 ? 0 : count(root, strlen(root), '/');
-		if (found.path && (levels || !found.levels))
-			continue;
-		unescape(path);
-		found = (struct mount){ arena_strdup(arena, path), levels };
+		*ARENA_APPEND(arena, names->ways, names->n_ways) = arena_strndup(arena, path, n);
+		path += n;
 	}
-	if (in)
-		fclose(in);
-	return found;
+}
+
+void units_read_names(const struct policy_set *set, struct arena *arena,
+		      struct units_names *ret_names)
+{
+	struct units_names names = { 0 };
+
+	for (uint32_t i = 0; i < set->n_services; i++) {
+		const char *unit = set->services[i].policy->unit;
+
+		if (unit && unit[0] == '/')
+			add_way(&names, unit, arena);
+		else if (unit)
+			*ARENA_APPEND(arena, names.names, names.n_names) =
+				(struct units_name){ unit, i };
+	}
+	if (names.n_names)
+		qsort(names.names, names.n_names, sizeof(*names.names), compare_names);
+	if (names.n_ways)
+		qsort(names.ways, names.n_ways, sizeof(*names.ways), compare_texts);
+	if (names.n_names || names.n_ways)
+		names.mount = cgroup_mount_find(arena);
+	*ret_names = names;
+}
+
+/* Those of that very name: the first of how many. */
+static size_t find_name(const struct units_names *names, const char *unit, size_t *ret_n)
+{
+	size_t low = 0, high = names->n_names, end;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(names->names[middle].unit, unit) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < names->n_names && strcmp(names->names[end].unit, unit) == 0;)
+		end++;
+	*ret_n = end - low;
+	return low;
+}
+
+/* Those whose unit a folder of that name is: by its own name; where nobody wants that, an instance
+ * is its template's.
+ */
+static size_t find_wanted(const struct units_names *names, const char *name, size_t *ret_n)
+{
+	const char *at = strchr(name, '@'), *dot = strrchr(name, '.');
+	size_t first = find_name(names, name, ret_n);
+	char unit[NAME_MAX + 2];
+
+	if (*ret_n || !at || !dot || dot < at)
+		return first;
+	snprintf(unit, sizeof(unit), "%.*s%s", (int)(at + 1 - name), name, dot);
+	return find_name(names, unit, ret_n);
+}
+
+static bool is_on_way(const struct units_names *names, const char *name)
+{
+	return names->n_ways &&
+	       bsearch(&name, names->ways, names->n_ways, sizeof(*names->ways), compare_texts);
+}
+
+bool units_matter(const struct units_names *names, const char *name)
+{
+	size_t n;
+
+	if (has_suffix(name, ".slice") || is_on_way(names, name))
+		return true;
+	find_wanted(names, name, &n);
+	return n > 0;
 }
 
 /* --- the walk --------------------------------------------------------------------------------- */
 
-/* A unit's name as a policy has it. */
-struct wanted {
-	const char *unit;
-	uint32_t service;
-};
-
 struct walk {
 	struct policy_set *set;
 	struct arena *arena;
-	struct mount mount;
-	struct wanted *wanted; /* sorted; only names, no paths */
-	size_t n_wanted;
+	const struct units_names *names;
 	units_visit_fn visit;
 	void *data;
 	struct diags *diags;
 };
-
-static int compare_wanted(const void *a, const void *b)
-{
-	const struct wanted *x = a, *y = b;
-
-	return strcmp(x->unit, y->unit);
-}
 
 static const char *nft_path(struct arena *arena, const char *path)
 {
@@ -146,65 +165,48 @@ static const char *nft_path(struct arena *arena, const char *path)
 	return arena_printf(arena, "../../..%s", path);
 }
 
+static struct unit_group make_group(const struct cgroup_mount *mount, uint32_t service,
+				    const char *path, unsigned level, const struct stat *st,
+				    struct arena *arena)
+{
+	const char *below = path + strlen(mount->path);
+
+	return (struct unit_group){
+		.id = st->st_ino,
+		.level = (uint8_t)(level + mount->levels),
+		.service = service,
+		.path = arena_strdup(arena, below + (*below == '/')),
+		.nft_path = nft_path(arena, path),
+	};
+}
+
 /* path: of the folder in the file system. */
 static void add_group(struct walk *walk, uint32_t service, const char *path, unsigned level,
 		      const struct stat *st)
 {
 	struct policy_set *set = walk->set;
 	const struct policy *policy = set->services[service].policy;
-	const char *below = path + strlen(walk->mount.path);
 
-	level += walk->mount.levels;
-	if (level > CGROUP_LEVELS) {
+	if (level + walk->names->mount.levels > CGROUP_LEVELS) {
 		diag_add_in(walk->diags, DIAG_WARNING, policy->unit_place, policy->text,
 			    policy->text_length,
 			    "the control group %s is not governed: it is %u levels below the "
 			    "root, and %u are as far as we look",
-			    below, level, CGROUP_LEVELS);
+			    path + strlen(walk->names->mount.path),
+			    level + walk->names->mount.levels, CGROUP_LEVELS);
 		return;
 	}
-	*ARENA_APPEND(walk->arena, set->groups, set->n_groups) = (struct unit_group){
-		.id = st->st_ino,
-		.level = (uint8_t)level,
-		.service = service,
-		.path = arena_strdup(walk->arena, below + (*below == '/')),
-		.nft_path = nft_path(walk->arena, path),
-	};
+	*ARENA_APPEND(walk->arena, set->groups, set->n_groups) =
+		make_group(&walk->names->mount, service, path, level, st, walk->arena);
 }
 
-/* Whether there is a policy for a unit of that name. */
-static bool add_wanted_as(struct walk *walk, const char *unit, const char *path, unsigned level,
-			  const struct stat *st)
-{
-	size_t low = 0, high = walk->n_wanted;
-	bool any = false;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(walk->wanted[middle].unit, unit) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < walk->n_wanted && strcmp(walk->wanted[low].unit, unit) == 0; low++) {
-		add_group(walk, walk->wanted[low].service, path, level, st);
-		any = true;
-	}
-	return any;
-}
-
-/* By its own name; where nobody wants it, an instance is its template's. */
 static void add_wanted(struct walk *walk, const char *name, const char *path, unsigned level,
 		       const struct stat *st)
 {
-	const char *at = strchr(name, '@'), *dot = strrchr(name, '.');
-	char unit[NAME_MAX + 2];
+	size_t n, first = find_wanted(walk->names, name, &n);
 
-	if (add_wanted_as(walk, name, path, level, st) || !at || !dot || dot < at)
-		return;
-	snprintf(unit, sizeof(unit), "%.*s%s", (int)(at + 1 - name), name, dot);
-	add_wanted_as(walk, unit, path, level, st);
+	for (size_t i = first; i < first + n; i++)
+		add_group(walk, walk->names->names[i].service, path, level, st);
 }
 
 static void walk_folder(struct walk *walk, const char *path, unsigned level);
@@ -231,7 +233,7 @@ static void walk_folder(struct walk *walk, const char *path, unsigned level)
 	DIR *folder;
 
 	if (walk->visit)
-		walk->visit(path, walk->data);
+		walk->visit(path, level, walk->data);
 	folder = opendir(path);
 	if (!folder)
 		return;
@@ -245,18 +247,52 @@ static void walk_folder(struct walk *walk, const char *path, unsigned level)
 static void find_path(struct walk *walk, const char *unit, uint32_t service)
 {
 	AUTO(mem) char *path = NULL;
-	size_t n = strlen(walk->mount.path);
+	size_t n = strlen(walk->names->mount.path);
 	struct stat st;
 
-	if (asprintf(&path, "%s%s", walk->mount.path, unit) < 0)
+	if (asprintf(&path, "%s%s", walk->names->mount.path, unit) < 0)
 		abort();
 	for (char *slash = path + n; walk->visit && slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		walk->visit(n ? path : "/", walk->data);
+		walk->visit(n ? path : "/", 0, walk->data);
 		*slash = '/';
 	}
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		add_group(walk, service, path, units_level(unit), &st);
+}
+
+/* As when the folder was read, but it may belong to somebody else by now. */
+static bool is_roots(const char *folder, size_t mount)
+{
+	AUTO(mem) char *path = strdup(folder);
+	struct stat st;
+	bool roots = path;
+
+	for (size_t n = path ? strlen(path) : 0; roots && n > mount; n--) {
+		if (n < strlen(folder) && folder[n] != '/')
+			continue;
+		path[n] = '\0';
+		roots = stat(path, &st) == 0 && st.st_uid == 0;
+	}
+	return roots;
+}
+
+bool units_find_started(const struct units_names *names, const char *folder, unsigned level,
+			const char *name, struct arena *arena, struct unit_group *ret_group)
+{
+	AUTO(arena) struct arena *scratch = arena_new();
+	const char *path = arena_printf(scratch, "%s/%s", folder, name);
+	size_t n, first = find_wanted(names, name, &n);
+	struct stat st;
+
+	if (!level || n != 1 || has_suffix(name, ".slice") || is_on_way(names, name) ||
+	    level + names->mount.levels > CGROUP_LEVELS ||
+	    !is_roots(folder, strlen(names->mount.path)) || stat(path, &st) < 0 ||
+	    !S_ISDIR(st.st_mode))
+		return false;
+	*ret_group =
+		make_group(&names->mount, names->names[first].service, path, level, &st, arena);
+	return true;
 }
 
 /* --- two policies for one unit ---------------------------------------------------------------- */
@@ -378,32 +414,28 @@ void units_find(struct policy_set *set, struct arena *arena, units_visit_fn visi
 		struct diags *diags)
 {
 	AUTO(arena) struct arena *scratch = arena_new();
-	struct walk walk = {
-		.set = set, .arena = arena, .visit = visit, .data = data, .diags = diags
-	};
+	struct units_names names;
+	struct walk walk = { .set = set,
+			     .arena = arena,
+			     .names = &names,
+			     .visit = visit,
+			     .data = data,
+			     .diags = diags };
 
+	units_read_names(set, scratch, &names);
 	set->groups = NULL;
 	set->n_groups = 0;
 	for (uint32_t i = 0; i < set->n_services; i++) {
 		const char *unit = set->services[i].policy->unit;
 
-		if (!unit)
-			continue;
-		if (!walk.mount.path)
-			walk.mount = find_mount(scratch);
-		if (!walk.mount.path) {
+		if (unit && !names.mount.path) {
 			warn_no_mount(set, i, diags);
 			return;
 		}
-		if (unit[0] == '/')
+		if (unit && unit[0] == '/')
 			find_path(&walk, unit, i);
-		else
-			*ARENA_APPEND(scratch, walk.wanted, walk.n_wanted) =
-				(struct wanted){ unit, i };
 	}
-	if (walk.n_wanted) {
-		qsort(walk.wanted, walk.n_wanted, sizeof(*walk.wanted), compare_wanted);
-		walk_folder(&walk, walk.mount.path, 1);
-	}
+	if (names.n_names)
+		walk_folder(&walk, names.mount.path, 1);
 	join_groups(set, diags);
 }

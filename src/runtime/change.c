@@ -7,6 +7,7 @@
  */
 #include "runtime/change.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -16,6 +17,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "diff/diff.h"
+#include "plan/names.h"
+#include "plan/units.h"
 #include "runtime/groups.h"
 
 /* --- results */
@@ -321,6 +324,44 @@ int change_rules(struct wall *wall, const struct switches *switches, struct writ
 	rules = (struct rules){ 0 };
 	count_change(wall);
 	return 0;
+}
+
+/* Plans elements for the groups; says for how many. */
+static size_t plan_started(struct generation *current, const struct unit_group *groups, size_t n)
+{
+	struct rules *rules = &current->rules;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!plan_unit_started(&rules->set, &current->set, &groups[i], rules->arena,
+				       &rules->room))
+			break;
+	return i;
+}
+
+int change_groups_started(struct wall *wall, const struct unit_group *groups, size_t n)
+{
+	struct generation *current = wall->current;
+	struct policy_set *set = &current->set;
+	struct ir_ruleset *rules = &current->rules.set;
+	uint32_t map = ir_find_set(rules, PLAN_UNITS);
+	size_t n_planned;
+	int r = 0;
+
+	if (set->n_groups && set->groups[set->n_groups - 1].id >= groups[0].id)
+		return -ESTALE;
+	n_planned = plan_started(current, groups, n);
+	if (n_planned < n)
+		r = -ESTALE;
+	else if (wall->is_standing)
+		r = nl_table_add_elements(wall->table, rules, map, (uint32_t)n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		*ARENA_APPEND(current->groups, set->groups, set->n_groups) = groups[i];
+	if (r < 0 && n_planned) {
+		rules->n_elements -= n_planned;
+		rules->sets[map].n_elements -= (uint32_t)n_planned;
+	}
+	return r;
 }
 
 int change_groups(struct wall *wall, const struct policy_set *set, struct arena *arena,

@@ -35,6 +35,11 @@ int change_generation(struct wall *wall, struct generation **next, struct writer
  */
 int change_rules(struct wall *wall, const struct switches *switches, struct writer *explain);
 
+/* Adds groups, sorted by id and with texts in the arena of the generation's groups, to what is in
+ * force: costs little. -errno: nothing happened, and change_groups() is the way.
+ */
+int change_groups_started(struct wall *wall, const struct unit_group *groups, size_t n);
+
 /* Puts the policies in force with the control groups of `set`, which live in the arena, and takes
  * both; no change as change_begin() has them. -errno with diags: nothing happened.
  */

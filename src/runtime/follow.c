@@ -2,8 +2,9 @@
 /* follow.c - folders of control groups made and removed → the map from groups to services.
  *
  * cgroup2 is a file system in which inotify(7) works: making a folder is seen before anything can
- * run in it. Folders are watched before they are read, so none is missed. From the making to the
- * element in the kernel it takes a millisecond or two; systemd needs longer to start a program.
+ * run in it. Folders are watched before they are read, so none is missed. A folder that is a unit's
+ * becomes an element in the kernel at once, by itself; where there is more to see (a slice, a path,
+ * two policies) everything is looked at. What ends is not urgent: it stays governed.
  */
 #include "runtime/follow.h"
 
@@ -16,14 +17,27 @@
 #include "runtime/change.h"
 #include "runtime/groups.h"
 
-enum { RETRY_MS = 500 };
+enum {
+	RETRY_MS = 500,
+	TIDY_MS = 100, /* after something has ended */
+};
+
+struct folder {
+	int wd;
+	unsigned level; /* of what is in it; 0: nothing there is a unit */
+	char *path;	/* malloc'd */
+};
 
 struct follow {
 	struct wall *wall;
 	struct event_base *base;
 	int fd; /* inotify; -1: no policy in force has a unit */
-	struct event *readable, *retry;
-	bool is_blind; /* the kernel gives no more watches; said once */
+	struct event *readable, *again;
+	bool is_blind;		/* the kernel gives no more watches; said once */
+	struct folder *folders; /* watched */
+	size_t n_folders;
+	struct arena *arena; /* of the names */
+	struct units_names names;
 };
 
 static bool has_units(const struct policy_set *set)
@@ -35,6 +49,14 @@ static bool has_units(const struct policy_set *set)
 }
 
 /* --- what comes and goes */
+
+static struct folder *find_folder(const struct follow *follow, int wd)
+{
+	for (size_t i = follow->n_folders; i-- > 0;)
+		if (follow->folders[i].wd == wd)
+			return &follow->folders[i];
+	return NULL;
+}
 
 static const char *service_name(const struct policy_set *set, const struct unit_group *group)
 {
@@ -48,45 +70,87 @@ static bool same_group(const struct unit_group *a, const struct unit_group *b)
 	       a->is_gone == b->is_gone;
 }
 
-/* Both sorted by id. With say: logs what differs. */
-static bool compare(const struct policy_set *before, const struct policy_set *now, bool say)
+enum difference { SAME, ENDED, OTHERS };
+
+static void say(const struct policy_set *set, const struct unit_group *group)
+{
+	log_info("%s: control group /%s (%" PRIu64 ") %s", service_name(set, group), group->path,
+		 group->id,
+		 group->is_gone ? "has ended; what it left behind stays governed" : "is governed");
+}
+
+/* Both sorted by id. Logs what is new. ENDED: as before, but that some have. */
+static enum difference compare(const struct policy_set *before, const struct policy_set *now)
 {
 	size_t i = 0, j = 0;
-	bool same = true;
+	enum difference difference = SAME;
 
 	while (i < before->n_groups || j < now->n_groups) {
 		const struct unit_group *a = i < before->n_groups ? &before->groups[i] : NULL;
 		const struct unit_group *b = j < now->n_groups ? &now->groups[j] : NULL;
+		bool both = a && b && a->id == b->id;
 
-		if (a && b && same_group(a, b)) {
-			i++, j++;
-			continue;
-		}
-		same = false;
-		if (b && say && (!a || b->id <= a->id))
-			log_info("%s: control group /%s (%" PRIu64 ") %s", service_name(now, b),
-				 b->path, b->id,
-				 b->is_gone ? "has ended; what it left behind stays governed" :
-					      "is governed");
+		if (!both || a->service != b->service || a->level != b->level)
+			difference = OTHERS;
+		else if (a->is_gone != b->is_gone && difference == SAME)
+			difference = ENDED;
+		if (b && (!a || b->id < a->id || (both && !same_group(a, b))))
+			say(now, b);
 		i += a && (!b || a->id <= b->id);
 		j += b && (!a || b->id <= a->id);
 	}
-	return same;
+	return difference;
 }
 
-static void watch_folder(const char *folder, void *data)
+static void note_folder(struct follow *follow, int wd, const char *path, unsigned level)
+{
+	struct folder *folder = find_folder(follow, wd), *list;
+
+	if (folder) { /* on the way of a path as well */
+		folder->level = level > folder->level ? level : folder->level;
+		return;
+	}
+	list = reallocarray(follow->folders, follow->n_folders + 1, sizeof(*list));
+	if (!list)
+		abort();
+	follow->folders = list;
+	list[follow->n_folders] = (struct folder){ wd, level, strdup(path) };
+	if (!list[follow->n_folders++].path)
+		abort();
+}
+
+static void forget_folder(struct follow *follow, int wd)
+{
+	struct folder *folder = find_folder(follow, wd);
+
+	if (!folder)
+		return;
+	free(folder->path);
+	*folder = follow->folders[--follow->n_folders];
+}
+
+static void watch_folder(const char *path, unsigned level, void *data)
 {
 	struct follow *follow = data;
+	int wd = inotify_add_watch(follow->fd, path, IN_CREATE | IN_DELETE | IN_ONLYDIR);
 
-	if (inotify_add_watch(follow->fd, folder, IN_CREATE | IN_DELETE | IN_ONLYDIR) >= 0 ||
-	    errno == ENOENT || errno == ENOTDIR || follow->is_blind)
+	if (wd >= 0)
+		note_folder(follow, wd, path, level);
+	if (wd >= 0 || errno == ENOENT || errno == ENOTDIR || follow->is_blind)
 		return;
 	follow->is_blind = true;
 	log_error(
 		"%s cannot be watched: %s; units that start there are governed by their users only "
 		"until the next reload%s",
-		folder, strerror(errno),
+		path, strerror(errno),
 		errno == ENOSPC ? " (raise fs.inotify.max_user_watches)" : "");
+}
+
+/* In place: the rules refer to the groups' texts. */
+static void note_ended(struct policy_set *set, const struct policy_set *now)
+{
+	for (size_t i = 0; i < set->n_groups; i++)
+		set->groups[i].is_gone = now->groups[i].is_gone;
 }
 
 /* Looks once, and puts in force what is new. */
@@ -96,30 +160,29 @@ static int catch_up(struct follow *follow)
 	struct arena *arena = arena_new();
 	AUTO(diags) struct diags diags;
 	struct policy_set now, before = wall->current->set;
-	bool same;
-	int r;
+	enum difference difference;
+	int r = 0;
 
 	diags_init(&diags);
 	groups_find(&wall->current->set, &wall->current->set, watch_folder, follow, arena, &now,
 		    &diags);
-	same = compare(&before, &now, false);
-	if (same) {
-		arena_free(arena);
-		return 0;
-	}
-	compare(&before, &now, true);
-	r = change_groups(wall, &now, arena, &diags);
+	difference = compare(&before, &now);
+	if (difference == OTHERS)
+		r = change_groups(wall, &now, arena, &diags);
+	else if (difference == ENDED)
+		note_ended(&wall->current->set, &now);
 	log_diags(&diags);
-	if (r < 0)
+	if (r < 0 || difference != OTHERS)
 		arena_free(arena);
 	return r;
 }
 
-static void retry_later(struct follow *follow)
+static void look_later(struct follow *follow, unsigned ms)
 {
-	const struct timeval delay = { 0, RETRY_MS * 1000 };
+	const struct timeval delay = { 0, ms * 1000 };
 
-	evtimer_add(follow->retry, &delay);
+	if (!evtimer_pending(follow->again, NULL))
+		evtimer_add(follow->again, &delay);
 }
 
 static void try_to_catch_up(struct follow *follow)
@@ -127,26 +190,76 @@ static void try_to_catch_up(struct follow *follow)
 	if (catch_up(follow) < 0) {
 		log_error("units that have just started are not governed by their control groups "
 			  "yet; trying again");
-		retry_later(follow);
+		look_later(follow, RETRY_MS);
 	}
 }
 
 /* --- events */
 
-/* Whether a folder of this name is a unit's, or one in which units are. */
-static bool matters(const struct policy_set *set, const char *name)
+static int compare_ids(const void *a, const void *b)
 {
-	const char *dot = strrchr(name, '.');
+	const struct unit_group *x = a, *y = b;
 
-	if (dot && strcmp(dot, ".slice") == 0)
-		return true;
-	for (size_t i = 0; i < set->n_services; i++) {
-		const char *unit = set->services[i].policy->unit;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
 
-		if (unit && (unit[0] == '/' || units_match(unit, name)))
-			return true;
+static bool is_known(const struct policy_set *set, const struct unit_group *group)
+{
+	return set->n_groups &&
+	       bsearch(group, set->groups, set->n_groups, sizeof(*group), compare_ids);
+}
+
+/* What the events of one reading say. */
+struct news {
+	struct arena *arena;
+	struct unit_group *started;
+	size_t n_started;
+	bool all; /* everything has to be looked at, at once */
+};
+
+static void note_started(struct follow *follow, const struct inotify_event *event,
+			 struct news *news)
+{
+	struct generation *current = follow->wall->current;
+	const struct folder *folder = find_folder(follow, event->wd);
+	struct unit_group group;
+
+	if (!folder || !current->groups ||
+	    !units_find_started(&follow->names, folder->path, folder->level, event->name,
+				current->groups, &group))
+		news->all = true;
+	else if (!is_known(&current->set, &group))
+		*ARENA_APPEND(news->arena, news->started, news->n_started) = group;
+}
+
+static void note_event(struct follow *follow, const struct inotify_event *event, struct news *news)
+{
+	if (event->mask & IN_IGNORED)
+		forget_folder(follow, event->wd);
+	if (event->mask & IN_Q_OVERFLOW)
+		news->all = true;
+	if (!event->len || !units_matter(&follow->names, event->name))
+		return;
+	if (event->mask & IN_CREATE)
+		note_started(follow, event, news);
+	else
+		look_later(follow, TIDY_MS);
+}
+
+static void heed(struct follow *follow, struct news *news)
+{
+	struct wall *wall = follow->wall;
+
+	if (news->n_started && !news->all) {
+		qsort(news->started, news->n_started, sizeof(*news->started), compare_ids);
+		if (change_groups_started(wall, news->started, news->n_started) < 0)
+			news->all = true;
 	}
-	return false;
+	if (news->all)
+		try_to_catch_up(follow);
+	else
+		for (size_t i = 0; i < news->n_started; i++)
+			say(&wall->current->set, &news->started[i]);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *data)
@@ -156,23 +269,24 @@ static void on_readable(evutil_socket_t fd, short what, void *data)
 		struct inotify_event align;
 		char bytes[16 * 1024];
 	} buffer;
-	bool any = false;
 	ssize_t n;
 
-	while ((n = read(fd, &buffer, sizeof(buffer))) > 0)
+	while ((n = read(follow->fd, &buffer, sizeof(buffer))) > 0) {
+		AUTO(arena) struct arena *arena = arena_new();
+		struct news news = { .arena = arena };
+
 		for (ssize_t at = 0; at < n;) {
 			const struct inotify_event *event =
 				(const struct inotify_event *)(const void *)(buffer.bytes + at);
 
-			any = any || event->mask & IN_Q_OVERFLOW ||
-			      (event->len && matters(&follow->wall->current->set, event->name));
+			note_event(follow, event, &news);
 			at += (ssize_t)(sizeof(*event) + event->len);
 		}
-	if (any)
-		try_to_catch_up(follow);
+		heed(follow, &news);
+	}
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *data)
+static void on_again(evutil_socket_t fd, short what, void *data)
 {
 	try_to_catch_up(data);
 }
@@ -187,6 +301,10 @@ static void stop(struct follow *follow)
 	fd_close(follow->fd);
 	follow->fd = -1;
 	follow->is_blind = false;
+	while (follow->n_folders)
+		forget_folder(follow, follow->folders[0].wd);
+	arena_free(follow->arena);
+	follow->arena = NULL;
 }
 
 static int start(struct follow *follow)
@@ -207,6 +325,8 @@ void follow_update(struct follow *follow)
 	stop(follow);
 	if (!has_units(&follow->wall->current->set))
 		return;
+	follow->arena = arena_new();
+	units_read_names(&follow->wall->current->set, follow->arena, &follow->names);
 	r = start(follow);
 	follow->is_blind = r < 0;
 	if (r < 0)
@@ -226,8 +346,8 @@ int follow_new(struct event_base *base, struct wall *wall, struct follow **ret_f
 	follow->wall = wall;
 	follow->base = base;
 	follow->fd = -1;
-	follow->retry = evtimer_new(base, on_retry, follow);
-	if (!follow->retry)
+	follow->again = evtimer_new(base, on_again, follow);
+	if (!follow->again)
 		return -ENOMEM;
 	*ret_follow = TAKE(follow);
 	return 0;
@@ -238,7 +358,8 @@ void follow_free(struct follow *follow)
 	if (!follow)
 		return;
 	stop(follow);
-	if (follow->retry)
-		event_free(follow->retry);
+	free(follow->folders);
+	if (follow->again)
+		event_free(follow->again);
 	free(follow);
 }

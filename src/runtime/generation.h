@@ -12,6 +12,7 @@
 struct rules {
 	struct arena *arena;
 	struct ir_ruleset set;
+	bool room; /* plan_unit_started() */
 };
 
 void rules_done(struct rules *rules);

@@ -186,6 +186,18 @@ int nl_table_apply(struct nl_table *table, const struct ir_ruleset *current,
 	return r;
 }
 
+int nl_table_add_elements(struct nl_table *table, const struct ir_ruleset *next, uint32_t set,
+			  uint32_t n)
+{
+	struct nl_attempt a = { .table = table };
+	int r;
+
+	nl_batch_init(&a.batch);
+	r = nl_turn_elements(&a, next, set, n);
+	nl_batch_done(&a.batch);
+	return r;
+}
+
 /* --- the handle ------------------------------------------------------------------------------- */
 
 int nl_table_remove(struct nl_table *table, struct diags *diags)

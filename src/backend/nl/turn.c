@@ -13,6 +13,7 @@
 
 #include <linux/membarrier.h>
 
+#include "backend/nl/set.h"
 #include "backend/nl/verify.h"
 
 uint32_t nl_table_flags(const struct nl_table *table)
@@ -188,4 +189,25 @@ int nl_turn_known(struct nl_attempt *a, const struct ir_ruleset *from, const str
 		r = nl_turn(a, change, NL_OPEN_AS_IT_IS, ret_counts);
 	}
 	return r == -EINTR || nl_is_picture_wrong(r) ? -ESTALE : r;
+}
+
+int nl_turn_elements(struct nl_attempt *a, const struct ir_ruleset *to, uint32_t set, uint32_t n)
+{
+	struct nl_writer writer = { .batch = &a->batch, .exprs = a->table->exprs, .ruleset = to };
+	uint32_t end = to->sets[set].first_element + to->sets[set].n_elements;
+	struct nl_elements elements;
+	int r = nl_sock_generation(a->table->sock, &a->guard);
+
+	if (r < 0)
+		return r;
+	if (!a->table->known || (a->guard != a->table->generation && !is_owned(a->table)))
+		return -ESTALE;
+	a->to = to;
+	nl_batch_reset(&a->batch);
+	nl_elements_init(&elements, &writer, set, true);
+	for (uint32_t i = end - n; i < end; i++)
+		nl_elements_put(&elements, i);
+	nl_elements_end(&elements);
+	r = nl_commit(a);
+	return r == -ERESTART || nl_is_picture_wrong(r) ? -ESTALE : r;
 }

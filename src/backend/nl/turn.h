@@ -50,6 +50,11 @@ int nl_turn(struct nl_attempt *a, const struct nl_change *change, enum nl_openin
 int nl_turn_known(struct nl_attempt *a, const struct ir_ruleset *from, const struct ir_ruleset *to,
 		  struct nl_change_counts *ret_counts);
 
+/* Adds the last n elements of a set of `to` to a table that lacks nothing else of it. -ESTALE: it
+ * may lack more.
+ */
+int nl_turn_elements(struct nl_attempt *a, const struct ir_ruleset *to, uint32_t set, uint32_t n);
+
 /* Errors of a kernel that holds something else than we think. */
 bool nl_is_picture_wrong(int error);
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cgroup_mount.c - /proc/self/mountinfo → where cgroup2 is.
+ *
+ * What the kernel shows there counts from the root of our own cgroup namespace, and so does the
+ * level of "socket cgroupv2" (net/netfilter/nft_socket.c, since Linux 6.11 and what was backported
+ * from it; before, that level counted from the true root).
+ */
+#include "policy/cgroup_mount.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static unsigned n_folders(const char *path)
+{
+	unsigned n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* Spaces and the like are written as \040 (proc_pid_mountinfo(5)). */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++) {
+		unsigned c;
+
+		if (from[0] == '\\' && sscanf(from + 1, "%3o", &c) == 1) {
+			*to++ = (char)c;
+			from += 3;
+		} else {
+			*to++ = *from;
+		}
+	}
+	*to = '\0';
+}
+
+/* Of another namespace's tree: nothing there is below the root that the kernel counts from. */
+static bool is_outside(const char *root)
+{
+	return strcmp(root, "/..") == 0 || strncmp(root, "/../", 4) == 0;
+}
+
+/* The first that shows the whole tree, else the first. */
+struct cgroup_mount cgroup_mount_find(struct arena *arena)
+{
+	struct cgroup_mount found = { 0 };
+	char line[8192], root[4096], path[4096];
+	FILE *in = fopen("/proc/self/mountinfo", "re");
+
+	while (in && fgets(line, sizeof(line), in)) {
+		const char *type = strstr(line, " - ");
+		unsigned levels;
+
+		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0 ||
+		    sscanf(line, "%*d %*d %*s %4095s %4095s", root, path) != 2 || is_outside(root))
+			continue;
+		levels = strcmp(root, "/") == 0 ? 0 : n_folders(root);
+		if (found.path && (levels || !found.levels))
+			continue;
+		unescape(path);
+		found = (struct cgroup_mount){ arena_strdup(arena, path), levels };
+	}
+	if (in)
+		fclose(in);
+	return found;
+}
