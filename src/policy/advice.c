@@ -2,9 +2,11 @@
 /* advice.c - policies → warnings about what is not wrong, but probably not meant. */
 #include "policy/advice.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "policy/values.h"
 
@@ -231,6 +233,61 @@ static void advise_listeners(const struct policy_set *set, struct identity *iden
 	advise_same_port(declared, n, diags);
 }
 
+/* --- units ------------------------------------------------------------------------------------ */
+
+/* Whether this machine's systemd has a file for the unit, or for the template of an instance. */
+static bool has_file(const char *unit)
+{
+	/* systemd.unit(5) */
+	static const char *const folders[] = {
+		"/etc/systemd/system",		 "/run/systemd/system",
+		"/run/systemd/transient",	 "/run/systemd/generator",
+		"/run/systemd/generator.early",	 "/run/systemd/generator.late",
+		"/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+		"/lib/systemd/system",
+	};
+	const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folders[i], unit);
+		if (access(path, F_OK) == 0)
+			return true;
+		if (!at || at > dot)
+			continue;
+		snprintf(path, sizeof(path), "%s/%.*s%s", folders[i], (int)(at + 1 - unit), unit,
+			 dot);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_group(const struct policy_set *set, uint32_t service)
+{
+	for (size_t i = 0; i < set->n_groups; i++)
+		if (set->groups[i].service == service || set->groups[i].service == NO_SERVICE)
+			return true;
+	return false;
+}
+
+/* Slices and scopes come without files. Where systemd does not run, its files say nothing. */
+static void advise_unit(const struct policy_set *set, uint32_t service, struct diags *diags)
+{
+	const struct policy *policy = set->services[service].policy;
+	const char *dot = policy->unit ? strrchr(policy->unit, '.') : NULL;
+
+	if (!dot || policy->unit[0] == '/' || strcmp(dot, ".slice") == 0 ||
+	    strcmp(dot, ".scope") == 0 || access("/run/systemd/system", F_OK) < 0 ||
+	    has_group(set, service) || has_file(policy->unit))
+		return;
+	warn_at(policy, policy->unit_place, diags,
+		"there is no unit %s on this machine; until one starts, %s is governed by its "
+		"users "
+		"only",
+		policy->unit, policy->service);
+}
+
 /* --- the rest --------------------------------------------------------------------------------- */
 
 static void advise_defaults(const struct policy_set *set, struct diags *diags)
@@ -257,8 +314,10 @@ static void advise_defaults(const struct policy_set *set, struct diags *diags)
 void advice_give(const struct policy_set *set, struct identity *identity, struct diags *diags)
 {
 	for (size_t i = 0; i < set->n_services; i++)
-		if (set->services[i].state == POLICY_GOOD)
+		if (set->services[i].state == POLICY_GOOD) {
 			advise_endpoints(set->services[i].policy, diags);
+			advise_unit(set, (uint32_t)i, diags);
+		}
 	advise_listeners(set, identity, diags);
 	advise_defaults(set, diags);
 }

@@ -7,8 +7,8 @@
 # those in etc/; `args`, what is named on the command line instead of the folder; `setup`, a script for
 # what git does not keep (owners, pipes, odd bytes). --update writes what is said now.
 #
-# All cases run in one mount and network namespace with an /etc of their own, so neither the users nor
-# the ports of this machine count.
+# All cases run in one mount and network namespace with an /etc and /run of their own, so neither the users
+# nor the ports nor the systemd of this machine count.
 set -u
 
 if [[ ${UIDWALL_GOLDEN:-} != inside ]]; then
@@ -36,10 +36,11 @@ unset NO_COLOR
 export LC_ALL=C.UTF-8
 
 work=$(mktemp -d) || exit 99
-trap 'umount /etc 2>/dev/null; rm -rf "$work"' EXIT
+trap 'umount /etc /run 2>/dev/null; rm -rf "$work"' EXIT
 mkdir "$work/etc"
 cp -a /etc/ld.so.* /etc/alternatives "$work/etc/" 2>/dev/null
 mount --bind "$work/etc" /etc || exit 99
+mount -t tmpfs tmpfs /run || exit 99 # with no systemd in it
 
 n=0
 failed=0
@@ -59,7 +60,7 @@ compare() {
 
 run_case() {
 	local name=$1 case=$here/$1 bad=0 status file args=(policies)
-	rm -rf "$work/case"
+	rm -rf "$work/case" /run/systemd
 	mkdir -p "$work/case/policies"
 	cd "$work/case" || exit 99
 	for file in passwd group subuid resolv.conf nsswitch.conf; do
