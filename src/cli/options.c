@@ -147,6 +147,18 @@ static bool goes_with(const struct option *option, const struct cli_verb *verb)
 	return false;
 }
 
+/* "uidwall apply" and "uidwall selftest" */
+static const char *its_verbs(struct cli *cli, const struct option *option)
+{
+	const char *words = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (strcmp(options[i].name, option->name) == 0)
+			words = arena_printf(cli->arena, "%s%s\"uidwall %s\"", words,
+					     *words ? " and " : "", options[i].verb);
+	return words;
+}
+
 static enum cli_status check_use(struct cli *cli, const struct option *const *seen, size_t n_seen)
 {
 	const struct cli_verb *verb = cli->verb;
@@ -155,8 +167,8 @@ static enum cli_status check_use(struct cli *cli, const struct option *const *se
 		return bad_use(cli, "missing verb; \"uidwall --help\" lists them");
 	for (size_t i = 0; i < n_seen; i++)
 		if (!goes_with(seen[i], verb))
-			return bad_use(cli, "--%s goes with \"uidwall %s\", not with \"%s\"",
-				       seen[i]->name, seen[i]->verb, verb->name);
+			return bad_use(cli, "--%s goes with %s, not with \"%s\"", seen[i]->name,
+				       its_verbs(cli, seen[i]), verb->name);
 	if (cli->n_args < verb->min_args)
 		return bad_use(cli, "missing argument; expected \"uidwall %s %s\"", verb->name,
 			       verb->args);

@@ -54,6 +54,7 @@ struct selftest_user {
 	uint32_t last;	    /* of the range; uid where it is none */
 	const char *name;   /* or NULL */
 	const char *origin; /* "user", "range", "subuid" */
+	const char *note;   /* why there is nothing to try; or NULL */
 	struct selftest_attempt *attempts;
 	size_t n;
 };

@@ -3,13 +3,15 @@
  * ("why"), and which of them must not be tried on a machine that others work on.
  */
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
 
 #include "cli/call.h"
+#include "cli/resolve.h"
 #include "cli/selftest.h"
 
 /* TARGETS_MAX: of one question, WHY_TARGETS_MAX. */
-enum { TARGETS_MAX = 64, UIDS_MAX = 16 };
+enum { TARGETS_MAX = 64, UIDS_MAX = 16, NOBODYS_GROUP = 65534 };
 
 /* --- asking -------------------------------------------------------------------------------------
  */
@@ -86,25 +88,58 @@ static enum cli_status ask_some(struct selftest *test, struct selftest_user *use
 	return CLI_FINE;
 }
 
-/* The first uid of a range may be another service's, whose policy names it. */
-static enum cli_status ask(struct selftest *test, const struct selftest_service *service,
-			   struct selftest_user *user)
+/* The first uids of a range may be another service's, whose policy names them. */
+static enum cli_status find_uid(struct selftest *test, const struct selftest_service *service,
+				struct selftest_user *user)
 {
-	enum cli_status status = CLI_FINE;
+	bool is_named = strcmp(user->origin, "user") == 0;
 
-	for (size_t i = 0; i < user->n && status == CLI_FINE; i += TARGETS_MAX) {
+	for (size_t i = 0; i < UIDS_MAX; i++) {
 		const char *governs = "";
-		size_t tries = UIDS_MAX;
+		enum cli_status status = ask_some(test, user, 0, &governs);
 
-		do
-			status = ask_some(test, user, i, &governs);
-		while (i == 0 && status == CLI_FINE && strcmp(governs, service->name) != 0 &&
-		       user->uid < user->last && --tries && user->uid++ < user->last);
+		if (status != CLI_FINE || is_named || strcmp(governs, service->name) == 0)
+			return status;
+		if (user->uid == user->last)
+			break;
+		user->uid++;
 	}
+	user->n = 0;
+	user->note = "its first uids are other services'";
+	return CLI_FINE;
+}
+
+/* Rules do not look at groups; net.ipv4.ping_group_range does. */
+static uint32_t find_group(uint32_t uid)
+{
+	AUTO(file) FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *account;
+
+	while (file && (account = fgetpwent(file)))
+		if (account->pw_uid == uid)
+			return account->pw_gid;
+	return NOBODYS_GROUP;
+}
+
+static void settle_on(struct cli *cli, struct selftest_user *user)
+{
+	user->gid = find_group(user->uid);
+	user->name = user->name ? user->name : resolve_uid(cli, user->uid);
 	for (size_t i = 0; i < user->n; i++) {
 		user->attempts[i].job.uid = user->uid;
 		user->attempts[i].job.gid = user->gid;
 	}
+}
+
+static enum cli_status ask(struct selftest *test, const struct selftest_service *service,
+			   struct selftest_user *user)
+{
+	enum cli_status status = find_uid(test, service, user);
+	const char *governs;
+
+	for (size_t i = TARGETS_MAX; i < user->n && status == CLI_FINE; i += TARGETS_MAX)
+		status = ask_some(test, user, i, &governs);
+	settle_on(test->cli, user);
 	return status;
 }
 

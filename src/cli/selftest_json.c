@@ -132,6 +132,7 @@ static json_t *make_user(struct cli *cli, const struct selftest_user *user)
 	json_t *list = json_array();
 
 	json_object_set_new(object, "user", json_line(cli, user->name));
+	json_object_set_new(object, "note", json_line(cli, user->note));
 	for (size_t i = 0; i < user->n; i++)
 		json_array_append_new(list, make_attempt(cli, &user->attempts[i]));
 	json_object_set_new(object, "attempts", list);

@@ -76,7 +76,7 @@ static bool has_failed(struct judged *j)
 
 	if (seen->end == SEEN_LOST) {
 		conclude(j, SELFTEST_FAILED,
-			 "its process was killed or stopped: is this user somebody else's by now?");
+			 "its process was killed or stopped: by others of this user?");
 		return true;
 	}
 	if (seen->end == SEEN_ERROR && seen->stage == STAGE_BECOME) {
@@ -103,8 +103,12 @@ static void judge_refused(struct judged *j)
 			 arena_printf(arena, "IT GOT THROUGH%s, and was answered", by_words(j)));
 	else if (seen->left == LEFT_YES)
 		conclude(j, SELFTEST_SURPRISE,
-			 arena_printf(arena, "IT GOT OUT%s; nothing that allows it came back",
-				      by_words(j)));
+			 arena_printf(arena, "IT GOT OUT%s%s%s", by_words(j),
+				      seen->end == SEEN_ERROR ? ", and the far side says " :
+								", unanswered",
+				      seen->end == SEEN_ERROR ?
+					      selftest_errno(j->test->cli, seen->error) :
+					      ""));
 	else if (seen->end == SEEN_SILENCE)
 		conclude(j, SELFTEST_SURPRISE,
 			 "not refused, no answer; no frame was seen: another firewall?");

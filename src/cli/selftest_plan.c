@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* selftest_plan.c - a service as the daemon shows it → whom to become, and what to try as them. */
-#include <pwd.h>
 #include <string.h>
 #include <time.h>
 
-#include "cli/resolve.h"
 #include "cli/selftest.h"
 #include "policy/parse.h"
 
-enum { USERS_MAX = 8, RANGES_MAX = 4, ENDPOINTS_MAX = 16, SERVERS_MAX = 3, NOBODYS_GROUP = 65534 };
+enum { USERS_MAX = 8, RANGES_MAX = 4, ENDPOINTS_MAX = 16, SERVERS_MAX = 3 };
 
 /* Somebody's attempts, as they are gathered. */
 struct plan {
@@ -174,18 +172,6 @@ static bool read_policy(struct cli *cli, const json_t *shown, const char *state,
 /* --- whom ---------------------------------------------------------------------------------------
  */
 
-/* Rules do not look at groups; net.ipv4.ping_group_range does. */
-static uint32_t find_group(uint32_t uid)
-{
-	AUTO(file) FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *account;
-
-	while (file && (account = fgetpwent(file)))
-		if (account->pw_uid == uid)
-			return account->pw_gid;
-	return NOBODYS_GROUP;
-}
-
 static bool read_range(const char *text, struct selftest_user *user)
 {
 	char *end;
@@ -209,8 +195,7 @@ static void add_subject(struct cli *cli, struct selftest_service *service, const
 		service->n_left_out++;
 		return;
 	}
-	user.name = *name ? name : resolve_uid(cli, user.uid);
-	user.gid = find_group(user.uid);
+	user.name = *name ? name : NULL;
 	*ARENA_APPEND(cli->arena, service->users, service->n) = user;
 }
 

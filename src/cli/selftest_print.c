@@ -86,7 +86,8 @@ static size_t count_users(const struct selftest *test)
 	size_t n = 0;
 
 	for (size_t i = 0; i < test->n; i++)
-		n += test->services[i].n;
+		for (size_t j = 0; j < test->services[i].n; j++)
+			n += !test->services[i].users[j].note;
 	return n;
 }
 
@@ -260,9 +261,14 @@ static void print_service(struct cli *cli, const struct style *style,
 		printf("\n%s%s%s: %s, %s mode; %s\n", style->bold, service->name, style->plain,
 		       service->state, service->mode, service->note);
 	for (size_t i = 0; i < service->n; i++) {
+		const struct selftest_user *user = &service->users[i];
+
 		printf("\n%s%s%s as %s: %s, %s mode\n", style->bold, service->name, style->plain,
-		       user_words(cli, &service->users[i]), service->state, service->mode);
-		print_attempts(cli, style, &service->users[i]);
+		       user_words(cli, user), service->state, service->mode);
+		if (user->note)
+			printf("  not tried: %s\n", user->note);
+		else
+			print_attempts(cli, style, user);
 	}
 	if (service->n_left_out)
 		printf("  %s of %s not tried: the same rules are theirs\n",

@@ -17,11 +17,11 @@ static_assert(ARRAY_SIZE(selftest_kind_names) == SELFTEST_KINDS, "every kind nee
 
 static const char *const kind_words[] = {
 	[SELFTEST_DIRECT] = "direct",
-	[SELFTEST_OTHER_DNS] = "other name server",
+	[SELFTEST_OTHER_DNS] = "DNS elsewhere",
 	[SELFTEST_WEB] = "libcurl",
-	[SELFTEST_METADATA] = "cloud metadata",
+	[SELFTEST_METADATA] = "metadata",
 	[SELFTEST_OWN_PORT] = "root's port",
-	[SELFTEST_NEIGHBOUR] = "neighbour's port",
+	[SELFTEST_NEIGHBOUR] = "neighbour",
 	[SELFTEST_RESOLVER] = "name server",
 	[SELFTEST_PROXY] = "proxy",
 	[SELFTEST_ENDPOINT] = "policy's line",
@@ -50,21 +50,16 @@ const char *const selftest_left_open[] = {
 	"unit",
 	"what the kernel sends by itself: IGMP and MLD joins, key requests "
 	"(SystemCallFilter=~@keyring)",
+	"what \"unit\" adds is not tried: no process is put into a unit's control group",
 	NULL,
 };
 
 const char *selftest_what(struct cli *cli, const struct selftest_attempt *attempt)
 {
 	static const char *const ways[] = {
-		[JOB_TCP] = "TCP",
-		[JOB_UDP] = "UDP",
-		[JOB_PING] = "ping",
-		[JOB_DNS_UDP] = "DNS by UDP",
-		[JOB_DNS_TCP] = "DNS by TCP",
-		[JOB_HTTP] = "http",
-		[JOB_HTTPS] = "https",
-		[JOB_PROXY_HTTP] = "http",
-		[JOB_PROXY_HTTPS] = "https",
+		[JOB_TCP] = "TCP",     [JOB_UDP] = "UDP",	  [JOB_PING] = "ping",
+		[JOB_DNS_UDP] = "UDP", [JOB_DNS_TCP] = "TCP",	  [JOB_HTTP] = "http",
+		[JOB_HTTPS] = "https", [JOB_PROXY_HTTP] = "http", [JOB_PROXY_HTTPS] = "https",
 	};
 
 	static_assert(ARRAY_SIZE(ways) == JOB_WAYS, "every way needs a name");

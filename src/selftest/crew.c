@@ -22,6 +22,7 @@ enum { SWEEP_MS = 50, REPORT_FD = 3 };
 struct worker {
 	pid_t pid; /* 0: a free slot */
 	size_t index;
+	size_t mark; /* of the watch, when it began */
 	int64_t deadline_ms;
 };
 
@@ -80,20 +81,21 @@ __attribute__((noreturn)) static void work(const struct job *job, size_t index, 
 /* --- in the parent ------------------------------------------------------------------------------
  */
 
-static void end_job(struct crew *crew, size_t index, struct seen *seen)
-{
-	if (crew->watch)
-		watch_judge(crew->watch, &crew->jobs[index], seen);
-	crew->done(index, seen);
-	crew->n_done++;
-}
-
 static void dismiss(struct worker *worker)
 {
 	kill(worker->pid, SIGKILL);
 	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	worker->pid = 0;
+}
+
+static void end_job(struct crew *crew, struct worker *worker, struct seen *seen)
+{
+	dismiss(worker);
+	if (crew->watch)
+		watch_judge(crew->watch, &crew->jobs[worker->index], worker->mark, seen);
+	crew->done(worker->index, seen);
+	crew->n_done++;
 }
 
 static struct worker *find_worker(struct crew *crew, size_t index)
@@ -111,10 +113,8 @@ static void read_reports(struct crew *crew)
 	while (read(crew->fds[0], &report, sizeof(report)) == sizeof(report)) {
 		struct worker *worker = find_worker(crew, report.index);
 
-		if (!worker)
-			continue;
-		dismiss(worker);
-		end_job(crew, report.index, &report.seen);
+		if (worker)
+			end_job(crew, worker, &report.seen);
 	}
 }
 
@@ -135,10 +135,8 @@ static void sweep(struct crew *crew)
 		if (!info.si_pid && now < worker->deadline_ms)
 			continue;
 		read_reports(crew); /* perhaps it has said before what it saw */
-		if (!worker->pid || worker->index != index)
-			continue;
-		dismiss(worker);
-		end_job(crew, index, &seen);
+		if (worker->pid && worker->index == index)
+			end_job(crew, worker, &seen);
 	}
 }
 
@@ -146,10 +144,12 @@ static int hire(struct crew *crew)
 {
 	for (size_t i = 0; i < CREW_MAX && crew->next < crew->n; i++) {
 		struct worker *worker = &crew->workers[i];
+		size_t mark;
 		pid_t pid;
 
 		if (worker->pid)
 			continue;
+		mark = crew->watch ? watch_mark(crew->watch) : 0;
 		pid = fork();
 		if (pid < 0 && crew->n_done < crew->next)
 			return 0; /* when others have ended */
@@ -157,7 +157,7 @@ static int hire(struct crew *crew)
 			return -errno;
 		if (pid == 0)
 			work(&crew->jobs[crew->next], crew->next, crew->fds[1]);
-		*worker = (struct worker){ pid, crew->next++,
+		*worker = (struct worker){ pid, crew->next++, mark,
 					   clock_now_ms() + JOB_TIMEOUT_MS + JOB_GRACE_MS };
 	}
 	return 0;

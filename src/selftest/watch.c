@@ -18,7 +18,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { FRAME_MAX = 96, BUFFER_BYTES = 4 << 20, CODE_MAX = 4096, CODE_SPARE = 32 };
+enum {
+	FRAME_MAX = 96,
+	FRAMES_MAX = 1 << 18,
+	BUFFER_BYTES = 4 << 20,
+	CODE_MAX = 4096,
+	CODE_SPARE = 32,
+};
 
 /* A packet of a job's. */
 struct frame {
@@ -192,7 +198,9 @@ static void keep(struct watch *watch, const struct frame *frame)
 		return;
 	if (watch->n_frames == watch->capacity) {
 		size_t capacity = watch->capacity ? watch->capacity * 2 : 64;
-		struct frame *frames = reallocarray(watch->frames, capacity, sizeof(*frames));
+		struct frame *frames = capacity > FRAMES_MAX ? NULL :
+							       reallocarray(watch->frames, capacity,
+									    sizeof(*frames));
 
 		if (!frames) {
 			watch->is_blind = true;
@@ -232,11 +240,17 @@ void watch_read(struct watch *watch)
 /* --- all of it ----------------------------------------------------------------------------------
  */
 
-void watch_judge(struct watch *watch, const struct job *job, struct seen *seen)
+size_t watch_mark(struct watch *watch)
+{
+	watch_read(watch);
+	return watch->n_frames;
+}
+
+void watch_judge(struct watch *watch, const struct job *job, size_t since, struct seen *seen)
 {
 	watch_read(watch); /* what left did so before the job knew how it ended */
 	seen->left = watch->is_blind ? LEFT_UNKNOWN : LEFT_NO;
-	for (size_t i = 0; seen->sport && i < watch->n_frames; i++) {
+	for (size_t i = since; seen->sport && i < watch->n_frames; i++) {
 		const struct frame *frame = &watch->frames[i];
 
 		if (!is_of(frame, job) || frame->sport != seen->sport)

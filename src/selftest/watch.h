@@ -23,7 +23,12 @@ int watch_fd(const struct watch *watch);
 /* Reads what has come; for when watch_fd() is readable. */
 void watch_read(struct watch *watch);
 
-/* Fills in seen->left and seen->by, once the job is over. */
-void watch_judge(struct watch *watch, const struct job *job, struct seen *seen);
+/* This moment, for watch_judge(). */
+size_t watch_mark(struct watch *watch);
+
+/* Fills in seen->left and seen->by, once the job is over that began at `since`: before that, the
+ * same ports may have been another's.
+ */
+void watch_judge(struct watch *watch, const struct job *job, size_t since, struct seen *seen);
 
 #endif
