@@ -48,7 +48,7 @@ static const char *const allowed[] = {
 	/* itself */
 	"exit exit_group futex getegid geteuid getgid getpid getppid getrandom gettid getuid",
 	"restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity",
-	"sched_yield set_robust_list sysinfo uname",
+	"membarrier sched_yield set_robust_list sysinfo uname",
 	/* clocks: only where the vdso has none */
 	"clock_getres clock_gettime gettimeofday time",
 #ifdef UIDWALL_SANITIZERS
