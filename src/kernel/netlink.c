@@ -55,6 +55,11 @@ int netlink_fd(const struct netlink *netlink)
 	return mnl_socket_get_fd(netlink->mnl);
 }
 
+uint32_t netlink_port(const struct netlink *netlink)
+{
+	return mnl_socket_get_portid(netlink->mnl);
+}
+
 uint32_t netlink_next_seq(struct netlink *netlink)
 {
 	if (++netlink->seq == 0) /* 0 marks what nobody asked for */

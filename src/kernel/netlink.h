@@ -15,6 +15,7 @@ void netlink_close(struct netlink *netlink); /* NULL is fine */
 DEFINE_CLEANUP(netlink, struct netlink *, netlink_close)
 
 int netlink_fd(const struct netlink *netlink);
+uint32_t netlink_port(const struct netlink *netlink); /* by which the kernel knows it */
 uint32_t netlink_next_seq(struct netlink *netlink);
 
 /* Called for each message of an answer, until it returns anything but 0. */

@@ -11,6 +11,12 @@
 #include "plan/ir.h"
 
 struct nl_table;
+struct nl_deed; /* monitor.h */
+
+/* While another process owns the table, ours has this name; and it stands in for a moment while the
+ * table is deleted and made anew.
+ */
+#define NL_TABLE_STANDBY IR_TABLE_NAME "-standby"
 
 /* Opens the netlink socket and probes what the kernel can; changes no rules. -errno with diags. */
 int nl_table_open(struct nl_table **ret_table, struct diags *diags);
@@ -42,6 +48,13 @@ int nl_table_apply(struct nl_table *table, const struct ir_ruleset *current,
  */
 int nl_table_add_elements(struct nl_table *table, const struct ir_ruleset *next, uint32_t set,
 			  uint32_t n);
+
+/* Whether the kernel holds exactly this ruleset under the table's name: 0, or -ESTALE with the
+ * place where it was first seen to differ; -EPERM: another process owns the table. Changes nothing.
+ */
+enum { NL_PLACE_MAX = 96 };
+int nl_table_compare(struct nl_table *table, const struct ir_ruleset *ruleset,
+		     char ret_place[NL_PLACE_MAX]);
 
 /* Takes the whole table down. 0 also where there is none. */
 int nl_table_remove(struct nl_table *table, struct diags *diags);
@@ -80,6 +93,30 @@ struct nl_features {
 	bool strips_options; /* IR_STMT_STRIP; Linux 5.18 */
 };
 const struct nl_features *nl_table_features(const struct nl_table *table);
+
+/* "uidwall", or NL_TABLE_STANDBY. */
+const char *nl_table_name(const struct nl_table *table);
+/* Then the netlink port of whoever owns "uidwall", often its pid; else 0. */
+uint32_t nl_table_holder(const struct nl_table *table);
+/* The same as it is now, whatever name ours has. */
+uint32_t nl_table_find_holder(struct nl_table *table);
+/* Of the table in the kernel, another number for each one that was ever made; 0: there is none. */
+uint64_t nl_table_handle(struct nl_table *table);
+
+/* Where others can change the table: a descriptor that is readable when somebody may have done it.
+ * -1 where they cannot, or where the kernel's messages cannot be had (with diags).
+ */
+int nl_table_watch(struct nl_table *table, struct diags *diags);
+/* The next deed of others, of those that are known by now: 1, or 0 where there is none. -ENOBUFS:
+ * there may have been some that nobody heard of. -EAGAIN: later.
+ */
+int nl_table_next_deed(struct nl_table *table, struct nl_deed *ret_deed);
+
+/* Puts back the rules of chains of these names, which others changed, and nothing else: what takes
+ * longer can follow. -ENOENT: one of them is none of the ruleset's.
+ */
+int nl_table_refill(struct nl_table *table, const struct ir_ruleset *ruleset,
+		    const struct nl_deed *deed);
 
 /* From here on as on a kernel without table owners, so that tests see that way too. */
 void nl_table_forgo_owner(struct nl_table *table);

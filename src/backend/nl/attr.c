@@ -9,8 +9,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "plan/ir.h"
-
 const struct nlattr *nl_attr_find(const struct nlattr *attr, size_t n, uint16_t type)
 {
 	const char *end = (const char *)attr + n;
@@ -83,16 +81,22 @@ bool nl_message_covers(const struct nlmsghdr *dumped, const struct nlmsghdr *our
 	return attrs_cover(dumped_attrs, n_dumped, our_attrs, n_ours, skip);
 }
 
-const char *nl_message_name(const struct nlmsghdr *nlh, uint16_t table, uint16_t name)
+const char *nl_message_name(const struct nlmsghdr *nlh, const char *table, uint16_t type)
 {
 	size_t n;
 	const struct nlattr *attrs = nl_message_attrs(nlh, &n);
-	const struct nlattr *table_attr = nl_attr_find(attrs, n, table);
-	const struct nlattr *name_attr = nl_attr_find(attrs, n, name);
+	const struct nlattr *table_attr = nl_attr_find(attrs, n, NFTA_TABLE_NAME);
+	const struct nlattr *attr = nl_attr_find(attrs, n, type);
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 
-	if (!table_attr || !name_attr || nfg->nfgen_family != NFPROTO_INET ||
-	    strcmp(mnl_attr_get_str(table_attr), IR_TABLE_NAME) != 0)
+	if (!table_attr || !attr || nfg->nfgen_family != NFPROTO_INET ||
+	    strcmp(mnl_attr_get_str(table_attr), table) != 0)
 		return NULL;
-	return mnl_attr_get_str(name_attr);
+	return mnl_attr_get_str(attr);
 }
+static_assert((int)NFTA_TABLE_NAME == (int)NFTA_CHAIN_TABLE &&
+		      (int)NFTA_TABLE_NAME == (int)NFTA_RULE_TABLE &&
+		      (int)NFTA_TABLE_NAME == (int)NFTA_SET_TABLE &&
+		      (int)NFTA_TABLE_NAME == (int)NFTA_SET_ELEM_LIST_TABLE &&
+		      (int)NFTA_TABLE_NAME == (int)NFTA_OBJ_TABLE,
+	      "a table's name is the same attribute everywhere");

@@ -19,9 +19,9 @@ const struct nlattr *nl_message_attrs(const struct nlmsghdr *nlh, size_t *ret_n)
 bool nl_message_covers(const struct nlmsghdr *dumped, const struct nlmsghdr *ours, uint16_t skip);
 bool nl_attr_covers(const struct nlattr *dumped, const struct nlattr *ours); /* of nested ones */
 
-/* The text of an attribute where the message is about our table, else NULL. The types are those of
- * the attributes that hold the table's name and the text.
+/* The text of an attribute of that type where the message is about this table of the family inet,
+ * else NULL.
  */
-const char *nl_message_name(const struct nlmsghdr *nlh, uint16_t table, uint16_t name);
+const char *nl_message_name(const struct nlmsghdr *nlh, const char *table, uint16_t type);
 
 #endif

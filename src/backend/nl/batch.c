@@ -18,6 +18,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "base/clock.h"
+#include "plan/ir.h"
 
 enum {
 	AREA_MIN = 1 << 18,
@@ -74,7 +75,7 @@ void nl_batch_init(struct nl_batch *batch)
 {
 	struct nlmsghdr *nlh;
 
-	*batch = (struct nl_batch){ 0 };
+	*batch = (struct nl_batch){ .table = IR_TABLE_NAME };
 	batch->error = area_reserve(&batch->messages, NL_MESSAGE_MAX + ENVELOPE_MAX);
 	if (batch->error)
 		abort(); /* as for arenas: the kernel keeps the wall up */

@@ -31,6 +31,7 @@ struct nl_area {
 struct nl_batch {
 	struct nl_area messages; /* from the batch's first message, NFNL_MSG_BATCH_BEGIN */
 	struct nl_area items;	 /* struct nl_item for each message between the first and last */
+	const char *table;	 /* that its messages are about; IR_TABLE_NAME at first */
 	size_t message_at;	 /* the message under construction starts here */
 	uint32_t n_messages;
 	int error; /* -ENOMEM: what was added since is lost */
@@ -68,6 +69,7 @@ struct nl_outcome {
 	struct nl_refusal refusals[NL_REFUSALS_MAX];
 	unsigned n_refusals; /* may be more than are kept */
 	unsigned kernel_us;
+	uint32_t holder; /* the port of whoever owns the table, where known; not set here */
 };
 
 /* Has the kernel carry it out, provided that the generation is still the one given (0: any).

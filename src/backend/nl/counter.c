@@ -11,11 +11,13 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "backend/nl/attr.h"
 #include "backend/nl/names.h"
 
 struct reading {
 	struct names names;
 	struct nl_counter_value *values;
+	const char *table;
 };
 
 static void parse_data(const struct nlattr *data, struct nl_counter_value *ret_value)
@@ -33,19 +35,16 @@ static void parse_data(const struct nlattr *data, struct nl_counter_value *ret_v
 	}
 }
 
-/* One dumped object; name NULL when it is none of our counters. */
+/* One dumped object; name NULL when it is no counter. */
 static void parse_counter(const struct nlmsghdr *nlh, struct nl_counter_value *ret_value)
 {
 	const struct nlattr *attr;
-	bool ours = false, counter = false;
+	bool counter = false;
 
 	*ret_value = (struct nl_counter_value){ 0 };
 	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
 	{
 		switch (mnl_attr_get_type(attr)) {
-		case NFTA_OBJ_TABLE:
-			ours = strcmp(mnl_attr_get_str(attr), IR_TABLE_NAME) == 0;
-			break;
 		case NFTA_OBJ_NAME:
 			ret_value->name = mnl_attr_get_str(attr);
 			break;
@@ -57,7 +56,7 @@ static void parse_counter(const struct nlmsghdr *nlh, struct nl_counter_value *r
 			break;
 		}
 	}
-	if (!ours || !counter)
+	if (!counter)
 		ret_value->name = NULL;
 }
 
@@ -78,7 +77,7 @@ static int read_many(const struct nlmsghdr *nlh, void *data)
 	uint32_t index;
 
 	parse_counter(nlh, &value);
-	if (!value.name)
+	if (!value.name || !nl_message_name(nlh, reading->table, NFTA_OBJ_NAME))
 		return 0;
 	index = names_find(&reading->names, value.name);
 	if (index != IR_NONE) {
@@ -88,11 +87,11 @@ static int read_many(const struct nlmsghdr *nlh, void *data)
 	return 0;
 }
 
-static struct nlmsghdr *start_request(void *buffer, uint16_t flags)
+static struct nlmsghdr *start_request(const struct nl_sock *sock, void *buffer, uint16_t flags)
 {
 	struct nlmsghdr *nlh = nl_request_init(buffer, NFT_MSG_GETOBJ, flags);
 
-	mnl_attr_put_strz(nlh, NFTA_OBJ_TABLE, IR_TABLE_NAME);
+	mnl_attr_put_strz(nlh, NFTA_OBJ_TABLE, nl_sock_table(sock));
 	mnl_attr_put_u32(nlh, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
 	return nlh;
 }
@@ -101,7 +100,7 @@ int nl_read_counter(struct nl_sock *sock, const char *name, struct nl_counter_va
 {
 	struct nl_counter_value value = { .name = name };
 	uint8_t buffer[NL_REQUEST_MAX];
-	struct nlmsghdr *nlh = start_request(buffer, 0);
+	struct nlmsghdr *nlh = start_request(sock, buffer, 0);
 	int r;
 
 	mnl_attr_put_strz(nlh, NFTA_OBJ_NAME, name);
@@ -115,7 +114,7 @@ int nl_read_counters(struct nl_sock *sock, const struct ir_ruleset *ruleset,
 		     struct nl_counter_value **ret_values)
 {
 	enum { TRIES = 100 };
-	struct reading reading = { 0 };
+	struct reading reading = { .table = nl_sock_table(sock) };
 	uint8_t buffer[NL_REQUEST_MAX];
 	int r = names_init(&reading.names, ruleset->counters, ruleset->n_counters,
 			   sizeof(*ruleset->counters));
@@ -128,7 +127,7 @@ int nl_read_counters(struct nl_sock *sock, const struct ir_ruleset *ruleset,
 	if (r == 0) {
 		/* Somebody's commit interrupts a dump: -EINTR. */
 		for (unsigned i = 0; i == 0 || (r == -EINTR && i < TRIES); i++)
-			r = nl_sock_ask(sock, start_request(buffer, NLM_F_DUMP), read_many,
+			r = nl_sock_ask(sock, start_request(sock, buffer, NLM_F_DUMP), read_many,
 					&reading);
 		if (r == -ENOENT)
 			r = 0;

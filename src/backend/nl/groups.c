@@ -64,7 +64,7 @@ int nl_read_groups(struct nl_sock *sock, const char *map, struct arena *arena,
 	for (unsigned i = 0; r == -EINTR && i < TRIES; i++) {
 		struct nlmsghdr *nlh = nl_request_init(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
 
-		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, IR_TABLE_NAME);
+		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, nl_sock_table(sock));
 		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, map);
 		reading.n = 0;
 		r = nl_sock_ask(sock, nlh, note_elements, &reading);

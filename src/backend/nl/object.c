@@ -55,7 +55,7 @@ void nl_delete_table(const struct nl_writer *writer)
 {
 	struct nlmsghdr *nlh = nl_writer_start(writer, NFT_MSG_DELTABLE, 0, NL_TABLE, IR_NONE);
 
-	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, IR_TABLE_NAME);
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, writer->batch->table);
 	nl_batch_end(writer->batch);
 }
 
@@ -64,7 +64,7 @@ static struct nlmsghdr *start_counter(const struct nl_writer *writer, uint16_t t
 {
 	struct nlmsghdr *nlh = nl_writer_start(writer, type, flags, NL_COUNTER, counter);
 
-	mnl_attr_put_strz(nlh, NFTA_OBJ_TABLE, IR_TABLE_NAME);
+	mnl_attr_put_strz(nlh, NFTA_OBJ_TABLE, writer->batch->table);
 	mnl_attr_put_strz(nlh, NFTA_OBJ_NAME, writer->ruleset->counters[counter].name);
 	mnl_attr_put_u32(nlh, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
 	return nlh;
@@ -94,7 +94,7 @@ static struct nlmsghdr *start_chain(const struct nl_writer *writer, uint16_t typ
 {
 	struct nlmsghdr *nlh = nl_writer_start(writer, type, flags, NL_CHAIN, chain);
 
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, IR_TABLE_NAME);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, writer->batch->table);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, writer->ruleset->chains[chain].name);
 	return nlh;
 }
@@ -127,7 +127,7 @@ void nl_flush_chain(const struct nl_writer *writer, uint32_t chain)
 	struct nlmsghdr *nlh = nl_writer_start(writer, NFT_MSG_DELRULE, 0, NL_CHAIN, chain);
 
 	/* Naming no rule means all of the chain's. */
-	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, IR_TABLE_NAME);
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, writer->batch->table);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, writer->ruleset->chains[chain].name);
 	nl_batch_end(writer->batch);
 }
@@ -140,7 +140,7 @@ void nl_add_rule(const struct nl_writer *writer, uint32_t chain, uint32_t rule)
 	uint8_t userdata[IR_COMMENT_MAX + 2];
 	unsigned n = nl_comment(&ruleset->rules[rule].origin, userdata);
 
-	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, IR_TABLE_NAME);
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, writer->batch->table);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, ruleset->chains[chain].name);
 	if (n)
 		mnl_attr_put(nlh, NFTA_RULE_USERDATA, n, userdata);

@@ -3,6 +3,7 @@
 #include "backend/nl/present.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 struct reader {
 	struct nl_present *present;
 	struct arena *arena;
+	const char *table;
 };
 
 static uint32_t read_u32(const struct nlmsghdr *nlh, uint16_t type)
@@ -29,12 +31,25 @@ static uint32_t read_u32(const struct nlmsghdr *nlh, uint16_t type)
 		       0;
 }
 
+static uint64_t read_u64(const struct nlmsghdr *nlh, uint16_t type)
+{
+	size_t n;
+	const struct nlattr *attrs = nl_message_attrs(nlh, &n);
+	const struct nlattr *attr = nl_attr_find(attrs, n, type);
+
+	return attr && mnl_attr_get_payload_len(attr) == sizeof(uint64_t) ?
+		       be64toh(mnl_attr_get_u64(attr)) :
+		       0;
+}
+
 static int note_table(const struct nlmsghdr *nlh, void *data)
 {
 	struct reader *reader = data;
 
 	reader->present->exists = true;
 	reader->present->flags = read_u32(nlh, NFTA_TABLE_FLAGS);
+	reader->present->owner = read_u32(nlh, NFTA_TABLE_OWNER);
+	reader->present->handle = read_u64(nlh, NFTA_TABLE_HANDLE);
 	return 0;
 }
 
@@ -57,7 +72,7 @@ static int note_chain(const struct nlmsghdr *nlh, void *data)
 {
 	struct reader *reader = data;
 	struct ir_ruleset *names = &reader->present->names;
-	const char *name = nl_message_name(nlh, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
+	const char *name = nl_message_name(nlh, reader->table, NFTA_CHAIN_NAME);
 	struct ir_chain *chain;
 	const struct nlattr *attrs;
 	size_t n;
@@ -92,7 +107,7 @@ static int note_set(const struct nlmsghdr *nlh, void *data)
 	uint32_t flags = read_u32(nlh, NFTA_SET_FLAGS);
 	struct reader *reader = data;
 	struct ir_ruleset *names = &reader->present->names;
-	const char *name = nl_message_name(nlh, NFTA_SET_TABLE, NFTA_SET_NAME);
+	const char *name = nl_message_name(nlh, reader->table, NFTA_SET_NAME);
 	struct ir_set *set;
 
 	/* An anonymous set goes with its rule. */
@@ -113,7 +128,7 @@ static int note_object(const struct nlmsghdr *nlh, void *data)
 {
 	struct reader *reader = data;
 	struct ir_ruleset *names = &reader->present->names;
-	const char *name = nl_message_name(nlh, NFTA_OBJ_TABLE, NFTA_OBJ_NAME);
+	const char *name = nl_message_name(nlh, reader->table, NFTA_OBJ_NAME);
 
 	if (!name)
 		return 0;
@@ -131,18 +146,26 @@ static int ask(struct nl_sock *sock, struct reader *reader, uint16_t type, uint1
 	uint8_t buffer[NL_REQUEST_MAX];
 	struct nlmsghdr *nlh = nl_request_init(buffer, type, flags);
 
-	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, IR_TABLE_NAME); /* 1, as in all of them */
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, nl_sock_table(sock)); /* 1, as in all of them */
 	return nl_sock_ask(sock, nlh, fn, reader);
+}
+
+int nl_present_read_table(struct nl_sock *sock, struct nl_present *ret_present)
+{
+	struct nl_present present = { 0 };
+	struct reader reader = { &present, NULL, nl_sock_table(sock) };
+	int r = ask(sock, &reader, NFT_MSG_GETTABLE, 0, note_table);
+
+	*ret_present = present;
+	return r == -ENOENT ? 0 : r;
 }
 
 int nl_present_read(struct nl_sock *sock, struct arena *arena, struct nl_present *ret_present)
 {
-	struct nl_present present = { 0 };
-	struct reader reader = { .present = &present, .arena = arena };
-	int r = ask(sock, &reader, NFT_MSG_GETTABLE, 0, note_table);
+	struct nl_present present;
+	struct reader reader = { &present, arena, nl_sock_table(sock) };
+	int r = nl_present_read_table(sock, &present);
 
-	if (r == -ENOENT)
-		r = 0;
 	if (r == 0 && present.exists) {
 		r = ask(sock, &reader, NFT_MSG_GETCHAIN, NLM_F_DUMP, note_chain);
 		if (r == 0)

@@ -130,12 +130,27 @@ static void report_whole(int error, struct diags *diags)
 	}
 }
 
+static void report_held(uint32_t holder, struct diags *diags)
+{
+	char port[32] = "";
+
+	if (holder)
+		snprintf(port, sizeof(port), " (netlink port %u)", holder);
+	diag_add(diags, DIAG_ERROR, nowhere,
+		 "the table inet %s is owned by another running process%s, which alone may change "
+		 "it: "
+		 "is another uidwalld running?",
+		 IR_TABLE_NAME, port);
+}
+
 int nl_report(const struct nl_outcome *outcome, int error, const struct ir_ruleset *current,
 	      const struct ir_ruleset *next, struct diags *diags)
 {
 	unsigned n = outcome->n_refusals < NL_REFUSALS_MAX ? outcome->n_refusals : NL_REFUSALS_MAX;
 
-	if (!n)
+	if (!n && outcome->holder)
+		report_held(outcome->holder, diags);
+	else if (!n)
 		report_whole(error, diags);
 	for (unsigned i = 0; i < n; i++) {
 		const struct nl_refusal *refusal = &outcome->refusals[i];
@@ -143,11 +158,7 @@ int nl_report(const struct nl_outcome *outcome, int error, const struct ir_rules
 		if (!refusal->has_item) {
 			report_whole(refusal->error, diags);
 		} else if (refusal->error == -EPERM) {
-			diag_add(diags, DIAG_ERROR, nowhere,
-				 "the table inet %s is owned by another running process, which "
-				 "alone "
-				 "may change it: is another uidwalld running?",
-				 IR_TABLE_NAME);
+			report_held(outcome->holder, diags);
 			return error; /* it goes for all the others */
 		} else {
 			report_item(refusal, refusal->item.of_current ? current : next, diags);

@@ -80,7 +80,7 @@ static struct nlmsghdr *start_set(const struct nl_writer *writer, uint16_t type,
 {
 	struct nlmsghdr *nlh = nl_writer_start(writer, type, flags, NL_SET, set);
 
-	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, IR_TABLE_NAME);
+	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, writer->batch->table);
 	mnl_attr_put_strz(nlh, NFTA_SET_NAME, writer->ruleset->sets[set].name);
 	return nlh;
 }
@@ -120,7 +120,7 @@ void nl_flush_set(const struct nl_writer *writer, uint32_t set)
 	struct nlmsghdr *nlh = nl_writer_start(writer, NFT_MSG_DELSETELEM, 0, NL_SET, set);
 
 	/* Naming no element means all of the set's. */
-	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, IR_TABLE_NAME);
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, writer->batch->table);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, writer->ruleset->sets[set].name);
 	nl_batch_end(writer->batch);
 }
@@ -155,7 +155,7 @@ static void start_elements(struct nl_elements *e, uint32_t element)
 {
 	e->nlh = nl_writer_start(e->writer, e->add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
 				 e->add ? NLM_F_CREATE | NLM_F_EXCL : 0, NL_ELEMENTS, element);
-	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_TABLE, IR_TABLE_NAME);
+	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_TABLE, e->writer->batch->table);
 	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_SET, e->writer->ruleset->sets[e->set].name);
 	e->list = mnl_attr_nest_start(e->nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
 }

@@ -19,6 +19,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "kernel/netlink.h"
+#include "plan/ir.h"
 
 enum {
 	ANSWER_TIMEOUT_MS = 2000, /* it is there when send() returns, or it is lost */
@@ -28,6 +29,7 @@ enum {
 struct nl_sock {
 	struct netlink *netlink;
 	int send_buffer; /* what SO_SNDBUF was set to */
+	const char *table;
 };
 
 static void set_option(const struct nl_sock *sock, int option)
@@ -45,6 +47,7 @@ int nl_sock_open(struct nl_sock **ret_sock)
 
 	if (!sock)
 		return -ENOMEM;
+	sock->table = IR_TABLE_NAME;
 	r = netlink_open(NETLINK_NETFILTER, ANSWER_TIMEOUT_MS, &sock->netlink);
 	if (r < 0)
 		return r;
@@ -68,6 +71,21 @@ void nl_sock_close(struct nl_sock *sock)
 uint32_t nl_sock_next_seq(struct nl_sock *sock)
 {
 	return netlink_next_seq(sock->netlink);
+}
+
+uint32_t nl_sock_port(const struct nl_sock *sock)
+{
+	return netlink_port(sock->netlink);
+}
+
+const char *nl_sock_table(const struct nl_sock *sock)
+{
+	return sock->table;
+}
+
+void nl_sock_use_table(struct nl_sock *sock, const char *name)
+{
+	sock->table = name;
 }
 
 static void parse_ack(const struct nlmsghdr *nlh, struct nl_ack *ret_ack)

@@ -20,6 +20,11 @@ void nl_sock_close(struct nl_sock *sock);
 DEFINE_CLEANUP(nl_sock, struct nl_sock *, nl_sock_close)
 
 uint32_t nl_sock_next_seq(struct nl_sock *sock);
+uint32_t nl_sock_port(const struct nl_sock *sock); /* by which the kernel knows it */
+
+/* The table that questions and batches are about: IR_TABLE_NAME, unless told otherwise. */
+const char *nl_sock_table(const struct nl_sock *sock);
+void nl_sock_use_table(struct nl_sock *sock, const char *name); /* a constant */
 
 /* Starts a question about nf_tables in a buffer of NL_REQUEST_MAX bytes. type: NFT_MSG_GET... */
 struct nlmsghdr *nl_request_init(void *buffer, uint16_t type, uint16_t flags);

@@ -13,8 +13,11 @@
 
 #include <linux/membarrier.h>
 
+#include "backend/nl/monitor.h"
 #include "backend/nl/set.h"
 #include "backend/nl/verify.h"
+
+enum { LARGE_BATCH = 1 << 16 };
 
 uint32_t nl_table_flags(const struct nl_table *table)
 {
@@ -32,9 +35,34 @@ static uint32_t generation_after(uint32_t generation)
 	return generation + 1 ? generation + 1 : 1; /* the kernel skips 0 */
 }
 
+void nl_use_table(struct nl_attempt *a, const char *name)
+{
+	nl_sock_use_table(a->table->sock, name);
+	a->batch.table = name;
+}
+
+/* A batch of any size, while we do not listen ourselves: that would cost more than the batch. */
+static int commit_unheard(struct nl_attempt *a)
+{
+	struct nl_table *table = a->table;
+	uint32_t guard = a->guard, now = 0;
+	int r;
+
+	nl_monitor_listen(table->monitor, false);
+	r = nl_batch_commit(&a->batch, table->sock, guard, &a->outcome);
+	if (nl_monitor_listen(table->monitor, true) < 0 ||
+	    nl_sock_generation(table->sock, &now) < 0 || !guard ||
+	    now != (r ? guard : generation_after(guard)))
+		table->is_in_doubt = true;
+	return r;
+}
+
 int nl_commit(struct nl_attempt *a)
 {
-	int r = nl_batch_commit(&a->batch, a->table->sock, a->guard, &a->outcome);
+	bool is_large = a->batch.messages.used > LARGE_BATCH;
+	int r = a->table->monitor && is_large ?
+			commit_unheard(a) :
+			nl_batch_commit(&a->batch, a->table->sock, a->guard, &a->outcome);
 
 	a->result.bytes_sent += a->batch.messages.used;
 	a->result.kernel_us += a->outcome.kernel_us;
@@ -52,10 +80,10 @@ void nl_write_opening(struct nl_attempt *a, enum nl_opening opening)
 	struct nl_writer writer = { .batch = &a->batch };
 
 	if (opening == NL_OPEN_CREATE)
-		nl_add_table(&writer, IR_TABLE_NAME, nl_table_flags(a->table),
+		nl_add_table(&writer, a->batch.table, nl_table_flags(a->table),
 			     NLM_F_CREATE | NLM_F_EXCL);
 	else if (opening == NL_OPEN_ADOPT && is_owned(a->table))
-		nl_add_table(&writer, IR_TABLE_NAME, nl_table_flags(a->table), 0);
+		nl_add_table(&writer, a->batch.table, nl_table_flags(a->table), 0);
 }
 
 static void undo(struct nl_attempt *a, const struct nl_change *change, bool created)
@@ -74,8 +102,7 @@ static void undo(struct nl_attempt *a, const struct nl_change *change, bool crea
 	a->table->generation = 0; /* look again */
 }
 
-/* Waits until the kernel is done with every packet that is on its way. */
-static void wait_for_packets(void)
+void nl_wait_for_packets(void)
 {
 	/* kernel/sched/membarrier.c: synchronize_rcu(), which packets hold up. Without the call,
 	 * the time that a commit takes has to do.
@@ -94,7 +121,7 @@ static void clean_up(struct nl_attempt *a, const struct nl_change *change,
 	nl_write_clean_up(change, &a->batch, counts);
 	if (nl_batch_is_empty(&a->batch))
 		return;
-	wait_for_packets();
+	nl_wait_for_packets();
 	r = nl_commit(a);
 	if (r == -ERESTART) {
 		a->guard = 0;
@@ -152,19 +179,24 @@ static int check_picture(struct nl_attempt *a, const struct ir_ruleset *from)
 	int r = nl_sock_generation(table->sock, &generation);
 
 	if (r == 0 && generation != table->generation && !is_owned(table)) {
-		r = nl_verify(table->sock, table->exprs, from);
+		r = nl_verify(table->sock, table->exprs, from, NULL);
 		if (r == 0)
 			table->generation = generation;
 	}
-	if (r == 0)
+	if (r == 0) {
 		a->guard = generation;
+		table->is_in_doubt = false;
+	}
 	return r;
 }
 
 /* Errors of a kernel that holds something else than we think. */
-bool nl_is_picture_wrong(int error)
+bool nl_is_picture_wrong(const struct nl_attempt *a, int error)
 {
-	return error == -ENOENT || error == -EEXIST || error == -EBUSY;
+	/* of one message: somebody owns the table; of the whole batch: we may change none */
+	bool is_held = error == -EPERM && a->outcome.n_refusals && a->outcome.refusals[0].has_item;
+
+	return error == -ENOENT || error == -EEXIST || error == -EBUSY || is_held;
 }
 
 /* 0, -ESTALE when all of the table has to be replaced, else the error. */
@@ -188,7 +220,7 @@ int nl_turn_known(struct nl_attempt *a, const struct ir_ruleset *from, const str
 		a->guard = 0;
 		r = nl_turn(a, change, NL_OPEN_AS_IT_IS, ret_counts);
 	}
-	return r == -EINTR || nl_is_picture_wrong(r) ? -ESTALE : r;
+	return r == -EINTR || nl_is_picture_wrong(a, r) ? -ESTALE : r;
 }
 
 int nl_turn_elements(struct nl_attempt *a, const struct ir_ruleset *to, uint32_t set, uint32_t n)
@@ -209,5 +241,5 @@ int nl_turn_elements(struct nl_attempt *a, const struct ir_ruleset *to, uint32_t
 		nl_elements_put(&elements, i);
 	nl_elements_end(&elements);
 	r = nl_commit(a);
-	return r == -ERESTART || nl_is_picture_wrong(r) ? -ESTALE : r;
+	return r == -ERESTART || nl_is_picture_wrong(a, r) ? -ESTALE : r;
 }

@@ -11,11 +11,14 @@
 enum { NL_GUARDED_TRIES = 20 };
 
 struct nl_table {
-	struct nl_sock *sock;
+	struct nl_sock *sock; /* and the name of the table */
 	struct nl_exprs *exprs;
 	struct nl_features features;
 	bool known;	     /* the kernel holds what the last call put there, unless ... */
 	uint32_t generation; /* ... this is no longer the generation, and the table not owned */
+	uint32_t holder;     /* owner of IR_TABLE_NAME, where ours had to be NL_TABLE_STANDBY */
+	struct nl_monitor *monitor; /* NULL: nobody listens */
+	bool is_in_doubt;	    /* others may have changed it while nobody listened */
 };
 
 /* A call of nl_table_apply() on its way. */
@@ -37,6 +40,12 @@ uint32_t nl_table_flags(const struct nl_table *table); /* that ours has on this 
 /* Puts the messages for that in front of an empty batch. */
 void nl_write_opening(struct nl_attempt *a, enum nl_opening opening);
 
+/* Names the table that all that follows is about. */
+void nl_use_table(struct nl_attempt *a, const char *name);
+
+/* Waits until the kernel is done with every packet that is on its way. */
+void nl_wait_for_packets(void);
+
 /* Sends the batch; keeps account of the generation and of what came of it. */
 int nl_commit(struct nl_attempt *a);
 
@@ -56,6 +65,6 @@ int nl_turn_known(struct nl_attempt *a, const struct ir_ruleset *from, const str
 int nl_turn_elements(struct nl_attempt *a, const struct ir_ruleset *to, uint32_t set, uint32_t n);
 
 /* Errors of a kernel that holds something else than we think. */
-bool nl_is_picture_wrong(int error);
+bool nl_is_picture_wrong(const struct nl_attempt *a, int error);
 
 #endif

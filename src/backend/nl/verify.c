@@ -7,6 +7,7 @@
 #include "backend/nl/verify.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 #include "backend/nl/attr.h"
 #include "backend/nl/names.h"
 #include "backend/nl/object.h"
+#include "backend/nl/present.h"
 #include "backend/nl/set.h"
 
 struct verify {
@@ -29,49 +31,62 @@ struct verify {
 	uint32_t set;	 /* whose elements are being dumped */
 	uint32_t n;	 /* seen in this dump: counters, chains, rules of a chain, ... */
 	uint32_t n_ends; /* ends of intervals */
+	char *place;	 /* NULL: nobody wants to know */
 };
 
+/* -ESTALE, for this reason: names are what others wrote. */
+static int differs(struct verify *v, const char *what, const char *name)
+{
+	if (!v->place || *v->place)
+		return -ESTALE;
+	snprintf(v->place, NL_PLACE_MAX, "%s%s%s", what, *name ? " " : "", name);
+	for (char *c = v->place; *c; c++)
+		*c = isprint((unsigned char)*c) ? *c : '?';
+	return -ESTALE;
+}
+
 /* Holds the message written last against a dumped one. 0 or -ESTALE. */
-static int compare(struct verify *v, const struct nlmsghdr *dumped, uint16_t skip)
+static int compare(struct verify *v, const struct nlmsghdr *dumped, uint16_t skip, const char *what,
+		   const char *name)
 {
 	bool same = nl_message_covers(dumped, nl_batch_last(&v->scratch), skip);
 	int r = v->scratch.error;
 
 	nl_batch_reset(&v->scratch);
-	return r ? r : same ? 0 : -ESTALE;
+	return r ? r : same ? 0 : differs(v, what, name);
 }
 
 static int see_counter(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
-	const char *name = nl_message_name(nlh, NFTA_OBJ_TABLE, NFTA_OBJ_NAME);
+	const char *name = nl_message_name(nlh, nl_sock_table(v->sock), NFTA_OBJ_NAME);
 
 	if (!name)
 		return 0;
 	v->n++;
-	return names_find(&v->counters, name) == IR_NONE ? -ESTALE : 0;
+	return names_find(&v->counters, name) == IR_NONE ? differs(v, "counter", name) : 0;
 }
 
 static int see_chain(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
-	const char *name = nl_message_name(nlh, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
+	const char *name = nl_message_name(nlh, nl_sock_table(v->sock), NFTA_CHAIN_NAME);
 	uint32_t chain;
 
 	if (!name)
 		return 0;
 	chain = names_find(&v->chains, name);
 	if (chain == IR_NONE)
-		return -ESTALE;
+		return differs(v, "chain", name);
 	v->n++;
 	nl_add_chain(&v->writer, chain);
-	return compare(v, nlh, 0);
+	return compare(v, nlh, 0, "chain", name);
 }
 
 static int see_rule(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
-	const char *name = nl_message_name(nlh, NFTA_RULE_TABLE, NFTA_RULE_CHAIN);
+	const char *name = nl_message_name(nlh, nl_sock_table(v->sock), NFTA_RULE_CHAIN);
 	const struct ir_chain *c;
 	uint32_t chain;
 
@@ -79,28 +94,28 @@ static int see_rule(const struct nlmsghdr *nlh, void *data)
 		return 0;
 	chain = names_find(&v->chains, name);
 	if (chain == IR_NONE)
-		return -ESTALE;
+		return differs(v, "chain", name);
 	c = &v->ruleset->chains[chain];
 	if (v->n == c->n_rules)
-		return -ESTALE;
+		return differs(v, "chain", name);
 	nl_add_rule(&v->writer, chain, c->first_rule + v->n++);
-	return compare(v, nlh, 0);
+	return compare(v, nlh, 0, "chain", name);
 }
 
 static int see_set(const struct nlmsghdr *nlh, void *data)
 {
 	struct verify *v = data;
-	const char *name = nl_message_name(nlh, NFTA_SET_TABLE, NFTA_SET_NAME);
+	const char *name = nl_message_name(nlh, nl_sock_table(v->sock), NFTA_SET_NAME);
 	uint32_t set;
 
 	if (!name)
 		return 0;
 	set = names_find(&v->sets, name);
 	if (set == IR_NONE)
-		return -ESTALE;
+		return differs(v, "set", name);
 	v->n++;
 	nl_add_set(&v->writer, set);
-	return compare(v, nlh, NFTA_SET_ID); /* it is good for one batch */
+	return compare(v, nlh, NFTA_SET_ID, "set", name); /* it is good for one batch */
 }
 
 /* The element that begins (or, for the end of an interval, ends just before) the given key. */
@@ -201,7 +216,7 @@ static int see_elements(const struct nlmsghdr *nlh, void *data)
 	{
 		r = see_element(v, element);
 		if (r < 0)
-			return r;
+			return r == -ESTALE ? differs(v, "set", v->ruleset->sets[v->set].name) : r;
 	}
 	return 0;
 }
@@ -223,7 +238,8 @@ static uint32_t count_ends(const struct ir_ruleset *ruleset, const struct ir_set
 }
 
 /* Dumps what the table has of a kind, or what a chain or set of it holds: n things, or -ESTALE. */
-static int ask(struct verify *v, uint16_t type, nl_answer_fn fn, const char *holder, size_t n)
+static int ask(struct verify *v, uint16_t type, nl_answer_fn fn, const char *what,
+	       const char *holder, size_t n)
 {
 	enum { TRIES = 100 };
 	uint8_t buffer[NL_REQUEST_MAX];
@@ -232,32 +248,27 @@ static int ask(struct verify *v, uint16_t type, nl_answer_fn fn, const char *hol
 
 	for (unsigned i = 0; r == -EINTR && i < TRIES; i++) {
 		nlh = nl_request_init(buffer, type, NLM_F_DUMP);
-		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, IR_TABLE_NAME);
+		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, nl_sock_table(v->sock));
 		if (holder)
 			mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, holder);
 		v->n = v->n_ends = 0;
 		r = nl_sock_ask(v->sock, nlh, fn, v);
 	}
-	return r == 0 && v->n != n ? -ESTALE : r;
+	return r == 0 && v->n != n ? differs(v, what, holder ? holder : "") : r;
 }
-static_assert((int)NFTA_RULE_TABLE == (int)NFTA_OBJ_TABLE &&
-		      (int)NFTA_RULE_TABLE == (int)NFTA_SET_TABLE &&
-		      (int)NFTA_RULE_TABLE == (int)NFTA_CHAIN_TABLE &&
-		      (int)NFTA_RULE_TABLE == (int)NFTA_SET_ELEM_LIST_TABLE &&
-		      (int)NFTA_RULE_CHAIN == (int)NFTA_SET_ELEM_LIST_SET,
-	      "see above");
+static_assert((int)NFTA_RULE_CHAIN == (int)NFTA_SET_ELEM_LIST_SET, "see above");
 
 static int verify_sets(struct verify *v)
 {
 	const struct ir_ruleset *ruleset = v->ruleset;
-	int r = ask(v, NFT_MSG_GETSET, see_set, NULL, ruleset->n_sets);
+	int r = ask(v, NFT_MSG_GETSET, see_set, "its sets", NULL, ruleset->n_sets);
 
 	for (v->set = 0; r == 0 && v->set < ruleset->n_sets; v->set++) {
 		const struct ir_set *set = &ruleset->sets[v->set];
 
-		r = ask(v, NFT_MSG_GETSETELEM, see_elements, set->name, set->n_elements);
+		r = ask(v, NFT_MSG_GETSETELEM, see_elements, "set", set->name, set->n_elements);
 		if (r == 0 && v->n_ends != count_ends(ruleset, set))
-			r = -ESTALE;
+			r = differs(v, "set", set->name);
 	}
 	return r;
 }
@@ -265,13 +276,13 @@ static int verify_sets(struct verify *v)
 static int verify_rules(struct verify *v)
 {
 	const struct ir_ruleset *ruleset = v->ruleset;
-	int r = ask(v, NFT_MSG_GETCHAIN, see_chain, NULL, ruleset->n_chains);
+	int r = ask(v, NFT_MSG_GETCHAIN, see_chain, "its chains", NULL, ruleset->n_chains);
 
 	/* One dump of all rules takes the kernel 8 s for 130,000: it counts from the first rule
 	 * again for every 32 KiB of answer (nf_tables_dump_rules()).
 	 */
 	for (uint32_t i = 0; r == 0 && i < ruleset->n_chains; i++)
-		r = ask(v, NFT_MSG_GETRULE, see_rule, ruleset->chains[i].name,
+		r = ask(v, NFT_MSG_GETRULE, see_rule, "chain", ruleset->chains[i].name,
 			ruleset->chains[i].n_rules);
 	return r;
 }
@@ -287,21 +298,40 @@ static int init_names(struct verify *v)
 	return 0;
 }
 
-int nl_verify(struct nl_sock *sock, struct nl_exprs *exprs, const struct ir_ruleset *ruleset)
+/* A table can be put to sleep, rules and all ("dormant"). */
+static int verify_table(struct verify *v)
 {
-	struct verify v = { .sock = sock, .ruleset = ruleset };
+	struct nl_present present;
+	int r = nl_present_read_table(v->sock, &present);
+
+	if (r == 0 && !present.exists)
+		return differs(v, "it is gone", "");
+	if (r == 0 && present.flags & ~(uint32_t)(NL_TABLE_OWNER | NL_TABLE_PERSIST))
+		return differs(v, "its flags", "");
+	return r;
+}
+
+int nl_verify(struct nl_sock *sock, struct nl_exprs *exprs, const struct ir_ruleset *ruleset,
+	      char ret_place[NL_PLACE_MAX])
+{
+	struct verify v = { .sock = sock, .ruleset = ruleset, .place = ret_place };
 	int r = init_names(&v);
+
+	if (ret_place)
+		*ret_place = '\0';
 
 	v.writer = (struct nl_writer){ .batch = &v.scratch, .exprs = exprs, .ruleset = ruleset };
 	nl_batch_init(&v.scratch);
 	if (r == 0)
-		r = ask(&v, NFT_MSG_GETOBJ, see_counter, NULL, ruleset->n_counters);
+		r = verify_table(&v);
+	if (r == 0)
+		r = ask(&v, NFT_MSG_GETOBJ, see_counter, "its counters", NULL, ruleset->n_counters);
 	if (r == 0)
 		r = verify_rules(&v);
 	if (r == 0)
 		r = verify_sets(&v);
 	if (r == -ENOENT) /* the table, or one of its sets, is gone */
-		r = -ESTALE;
+		r = differs(&v, "something is gone", "");
 	names_done(&v.counters);
 	names_done(&v.chains);
 	names_done(&v.sets);
