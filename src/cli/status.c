@@ -57,6 +57,54 @@ static void problem_start(struct problems *problems)
 	fputs("  ", problems->out);
 }
 
+static bool is_contested(const json_t *answer)
+{
+	const json_t *taken = json_object_get(answer, "taken");
+
+	return get_bool(taken, "open") || get_bool(taken, "contested");
+}
+
+static void write_taken(struct cli *cli, const json_t *taken, FILE *out)
+{
+	const char *by = get_text(cli, taken, "by");
+
+	fprintf(out, "%s %s %s", *by ? by : "somebody", get_text(cli, taken, "what"),
+		date_words(cli, get_number(taken, "time")));
+}
+
+/* What others do to the table, as long as it is not over. */
+static void write_table_problems(struct cli *cli, struct problems *problems, const json_t *answer)
+{
+	const json_t *taken = json_object_get(answer, "taken");
+	const char *holder = json_string_value(json_object_get(answer, "table_held_by"));
+	const struct style *style = problems->style;
+	FILE *out = problems->out;
+
+	if (holder) {
+		problem_start(problems);
+		fprintf(out,
+			"the table inet uidwall belongs to another process (%s)\n"
+			"    The rules are in force all the same: they stand in inet %s. End that "
+			"process,\n    and they move back.\n",
+			printable(cli, holder), get_text(cli, answer, "table"));
+	}
+	if (get_bool(taken, "open")) {
+		problem_start(problems);
+		fprintf(out, "%sTHE WALL IS NOT WHOLE%s: ", style->alarm, style->plain);
+		write_taken(cli, taken, out);
+		fprintf(out, ",\n    and it cannot be put back: %s\n",
+			get_text(cli, taken, "error"));
+	} else if (get_bool(taken, "contested")) {
+		problem_start(problems);
+		fprintf(out, "something %skeeps changing the rules%s; the last time ", style->alarm,
+			style->plain);
+		write_taken(cli, taken, out);
+		fputs("\n    They are put back each time, and each time some packets may pass in "
+		      "between.\n    Find that program, and end it.\n",
+		      out);
+	}
+}
+
 static void write_service_problem(struct cli *cli, struct problems *problems, const json_t *service)
 {
 	const char *name = get_text(cli, service, "service");
@@ -139,6 +187,7 @@ static void write_problems(struct cli *cli, struct problems *problems, const jso
 	const json_t *last = json_object_get(answer, "last_reload");
 	size_t i;
 
+	write_table_problems(cli, problems, answer);
 	if (reload_failed(answer)) {
 		problem_start(problems);
 		fprintf(problems->out,
@@ -215,6 +264,21 @@ static void print_services(struct cli *cli, const struct style *style, const jso
 
 /* --- the screen ------------------------------------------------------------------------------- */
 
+/* What others did to the table, and is over. */
+static void print_taken(struct cli *cli, const json_t *answer)
+{
+	const json_t *taken = json_object_get(answer, "taken");
+	json_int_t n = get_number(taken, "repairs");
+
+	if (!n || get_bool(taken, "open") || get_bool(taken, "contested"))
+		return;
+	printf("Others changed the rules%s, and they were put back%s: ",
+	       get_bool(taken, "at_start") ? " while no uidwalld was running" : "",
+	       n == 1 ? "" : arena_printf(cli->arena, " (%lld times)", (long long)n));
+	write_taken(cli, taken, stdout);
+	puts(".");
+}
+
 /* What this kernel cannot do, what came of open connections, and what may go back or went back. */
 static void print_notes(struct cli *cli, const json_t *answer)
 {
@@ -231,6 +295,7 @@ static void print_notes(struct cli *cli, const json_t *answer)
 	if (n_closed)
 		printf("The last change closed %s that it refuses.\n",
 		       count_words(cli, n_closed, "open connection", "open connections"));
+	print_taken(cli, answer);
 	if (undo_is_waiting(answer) || undo_is_rolled_back(answer))
 		putchar('\n');
 	undo_print(cli, answer, stdout);
@@ -381,7 +446,8 @@ static enum cli_status judge(struct cli *cli, const json_t *answer)
 	size_t i;
 
 	if (is_off(answer) || reload_failed(answer) || undo_is_rolled_back(answer) ||
-	    get_number(json_object_get(answer, "waiting"), "failed"))
+	    get_number(json_object_get(answer, "waiting"), "failed") ||
+	    json_is_string(json_object_get(answer, "table_held_by")) || is_contested(answer))
 		return CLI_FINDINGS;
 	json_array_foreach(json_object_get(answer, "services"), i, entry)
 		if (has_problem(entry))

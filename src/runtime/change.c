@@ -17,9 +17,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "diff/diff.h"
+#include "plan/closed.h"
 #include "plan/names.h"
 #include "plan/units.h"
 #include "runtime/groups.h"
+
+enum { MANY_RULES = 2000 }; /* 25 ms */
 
 /* --- results */
 
@@ -388,5 +391,80 @@ int change_groups(struct wall *wall, const struct policy_set *set, struct arena 
 	rules_done(&current->rules);
 	current->rules = rules;
 	rules = (struct rules){ 0 };
+	return 0;
+}
+
+/* --- what others took away */
+
+/* What serves only services that are enforced: monitored ones pass all the same. */
+static void find_shut_chains(const struct generation *current, struct arena *arena,
+			     bool *ret_is_shut)
+{
+	for (size_t i = 0; i < current->set.n_services; i++) {
+		const struct policy *policy = current->set.services[i].policy;
+		uint32_t chain = IR_NONE;
+
+		if (policy->mode == MODE_ENFORCE)
+			chain = ir_find_chain(&current->rules.set,
+					      name_service_chain(arena, policy->service));
+		if (chain != IR_NONE)
+			ret_is_shut[chain] = true;
+	}
+}
+
+/* Many rules take their time: first, few that let nobody out. */
+static int restore_in_two(struct wall *wall, struct nl_result *result, int64_t *ret_us,
+			  struct diags *diags)
+{
+	const struct ir_ruleset *rules = &wall->current->rules.set;
+	AUTO(arena) struct arena *arena = arena_new();
+	bool *is_shut = arena_alloc(arena, rules->n_chains + 1);
+	struct ir_ruleset closed;
+	int r;
+
+	find_shut_chains(wall->current, arena, is_shut);
+	plan_closed(rules, is_shut, arena, &closed);
+	r = nl_table_apply(wall->table, NULL, &closed, result, diags);
+	*ret_us = clock_now_us();
+	r = nl_table_apply(wall->table, r < 0 ? NULL : &closed, rules, result, diags);
+	result->replaced_whole = true;
+	return r;
+}
+
+static int restore_rules(struct wall *wall, const struct nl_deed *deed,
+			 struct change_restored *restored, struct diags *diags)
+{
+	const struct ir_ruleset *rules = &wall->current->rules.set;
+	struct nl_result result = { 0 };
+	bool is_refilled =
+		deed && nl_deed_is_small(deed) && nl_table_refill(wall->table, rules, deed) == 0;
+	int r;
+
+	restored->us = clock_now_us();
+	if (rules->n_rules >= MANY_RULES && !nl_table_handle(wall->table)) {
+		r = restore_in_two(wall, &result, &restored->us, diags);
+	} else {
+		r = nl_table_apply(wall->table, rules, rules, &result, diags);
+		if (result.replaced_whole)
+			restored->us = clock_now_us();
+	}
+	restored->is_changed = is_refilled || result.bytes_sent;
+	return r;
+}
+
+int change_restore(struct wall *wall, const struct nl_deed *deed,
+		   struct change_restored *ret_restored, struct diags *diags)
+{
+	const struct generation *current = wall->current;
+	AUTO(arena) struct arena *arena = NULL;
+	struct live_judgement judgement = { 0 };
+	int r = restore_rules(wall, deed, ret_restored, diags);
+
+	if (r < 0 || !ret_restored->is_changed || !wall->live)
+		return r;
+	arena = arena_new();
+	if (change_judge(wall, current, &current->set, &current->rules.set, arena, &judgement,
+			 diags) == 0)
+		live_destroy(wall->live, &judgement, diags);
 	return 0;
 }

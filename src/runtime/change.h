@@ -30,6 +30,16 @@ int change_judge(const struct wall *wall, const struct generation *before,
 /* Puts them in force and takes them. */
 int change_generation(struct wall *wall, struct generation **next, struct writer *explain);
 
+/* Puts the rules in force back where others changed them, and closes the connections that came
+ * about meanwhile. deed: all that they did, or NULL. Nothing is logged. 0 or -errno.
+ */
+struct change_restored {
+	bool is_changed; /* something had to be put back ... */
+	int64_t us;	 /* ... and then nobody got out any more; as clock_now_us() */
+};
+int change_restore(struct wall *wall, const struct nl_deed *deed,
+		   struct change_restored *ret_restored, struct diags *diags);
+
 /* Plans the policies in force anew, with these switches, and puts the rules in force. On failure
  * the services' states are those of the switches all the same.
  */

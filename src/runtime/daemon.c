@@ -25,6 +25,7 @@
 #include "runtime/control.h"
 #include "runtime/deadline.h"
 #include "runtime/follow.h"
+#include "runtime/guard.h"
 #include "runtime/notify.h"
 #include "runtime/sandbox.h"
 #include "runtime/undo.h"
@@ -40,6 +41,7 @@ struct daemon {
 	struct event *hangup, *terminate, *interrupt, *watchdog;
 	struct watch *resolv_conf;
 	struct follow *follow;
+	struct guard *guard;
 	struct deadline *deadline; /* of a change that waits to be confirmed */
 	struct server *server;
 	struct calls calls;
@@ -77,6 +79,7 @@ static void notify_ready(const struct wall *wall)
 static void settle(struct daemon *daemon)
 {
 	follow_update(daemon->follow);
+	guard_update(daemon->guard);
 	notify_ready(daemon->wall);
 	if (deadline_set(daemon->deadline, undo_next_ms(daemon->wall)) < 0)
 		log_error("no timer for the change that waits to be confirmed: it goes back at the "
@@ -221,6 +224,8 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 	if (r == 0)
 		r = follow_new(daemon->base, daemon->wall, &daemon->follow);
 	if (r == 0)
+		r = guard_new(daemon->base, daemon->wall, &daemon->guard);
+	if (r == 0)
 		r = start_server(daemon);
 	if (r == 0)
 		r = start_watchdog(daemon);
@@ -241,6 +246,7 @@ static void done(struct daemon *daemon)
 	watch_free(daemon->resolv_conf);
 	deadline_free(daemon->deadline);
 	follow_free(daemon->follow);
+	guard_free(daemon->guard);
 	server_free(daemon->server);
 	event_release(daemon->hangup);
 	event_release(daemon->terminate);

@@ -16,6 +16,7 @@
 #include "backend/text.h"
 #include "plan/names.h"
 #include "policy/parse.h"
+#include "runtime/culprit.h"
 
 enum { KEYS_MAX = 16 };
 
@@ -241,6 +242,33 @@ static void put_last_change(const struct wall_result *last, struct writer *w)
 	writer_end(w, '}');
 }
 
+static void put_taken(const struct taken *taken, struct writer *w)
+{
+	writer_key(w, "taken");
+	writer_begin(w, '{');
+	writer_put_int(w, "count", (int64_t)taken->n);
+	writer_put_int(w, "repairs", (int64_t)taken->n_repairs);
+	put_time(w, "time", taken->time);
+	writer_put_text(w, "what", taken->what);
+	writer_put_text(w, "by", taken->by);
+	writer_put_bool(w, "at_start", taken->at_start);
+	writer_put_int(w, "repair_us", taken->repair_us);
+	writer_put_bool(w, "contested", taken_is_contested(taken));
+	writer_put_bool(w, "open", taken->is_open);
+	writer_put_text(w, "error", taken->error);
+	writer_end(w, '}');
+}
+
+/* Where the rules stand, and who has their place. */
+static void put_table(const struct wall *wall, struct writer *w)
+{
+	uint32_t holder = nl_table_holder(wall->table);
+	AUTO(mem) char *who = holder ? culprit_of_port(holder) : NULL;
+
+	writer_put_text(w, "table", nl_table_name(wall->table));
+	writer_put_text(w, "table_held_by", who);
+}
+
 static void put_control(const struct server_counts *counts, struct writer *w)
 {
 	writer_key(w, "control");
@@ -296,6 +324,8 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 	put_last_reload(&wall->reload, may_see_all, w);
 	report_undo(wall, w);
 	if (may_see_all) {
+		put_table(wall, w);
+		put_taken(&wall->taken, w);
 		put_last_change(wall->last, w);
 		put_process(process, w);
 		report_units(&wall->current->set, w);

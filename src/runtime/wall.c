@@ -11,6 +11,8 @@
 
 #include "base/log.h"
 #include "runtime/change.h"
+#include "runtime/culprit.h"
+#include "runtime/found.h"
 #include "runtime/undo.h"
 
 struct wall_counts wall_count(const struct wall *wall)
@@ -34,6 +36,8 @@ int wall_open(const struct wall_options *options, struct wall **ret_wall)
 	wall->options = *options;
 	wall->started = time(NULL);
 	r = nl_table_open(&wall->table, &diags);
+	if (r == 0 && getenv("UIDWALLD_NO_TABLE_OWNER")) /* for tests: as before Linux 6.9 */
+		nl_table_forgo_owner(wall->table);
 	if (r == 0)
 		live_open(&wall->live, &diags); /* or goes without, with a warning */
 	log_diags(&diags);
@@ -50,6 +54,7 @@ void wall_close(struct wall *wall)
 	change_result_done(&wall->reload);
 	change_result_done(&wall->change);
 	undo_done(wall);
+	taken_done(&wall->taken);
 	generation_free(wall->current);
 	switches_done(&wall->switches);
 	live_close(wall->live);
@@ -89,7 +94,13 @@ static int start_from(struct wall *wall, enum generation_source source, const st
 	AUTO(generation) struct generation *next = NULL;
 	int r = change_read(wall, source, memory, &next);
 
-	return r < 0 ? r : change_generation(wall, &next, NULL);
+	if (r < 0)
+		return r;
+	found_look(wall, &next->rules.set);
+	r = change_generation(wall, &next, NULL);
+	if (r == 0 && wall->taken.n_unheard)
+		taken_repaired(&wall->taken, 0, true);
+	return r;
 }
 
 /* The second attempt at a start. What made the first one fail stays to be seen in `status`. */
@@ -115,6 +126,18 @@ static int start_from_memory(struct wall *wall, const struct memory *memory, int
 	return r;
 }
 
+/* Two would work, one in the other's place: hardly what anybody wanted. */
+static bool is_another_running(const struct wall *wall)
+{
+	uint32_t holder = nl_table_find_holder(wall->table);
+
+	if (!holder || !culprit_is_kin(holder))
+		return false;
+	log_error("another uidwalld is running (pid %u) and owns the table inet " IR_TABLE_NAME,
+		  holder);
+	return true;
+}
+
 int wall_start(struct wall *wall)
 {
 	AUTO(arena) struct arena *arena = arena_new();
@@ -123,6 +146,8 @@ int wall_start(struct wall *wall)
 	const struct memory *back;
 	int r;
 
+	if (is_another_running(wall))
+		return -EPERM;
 	r = state_load_memory(wall->options.state, arena, &memory, &wall->checksum, &result->diags);
 	state_load_switches(wall->options.state, &wall->switches, &result->diags);
 	back = undo_start(wall, r < 0 ? NULL : &memory, arena);

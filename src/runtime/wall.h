@@ -6,6 +6,7 @@
 #include "backend/nl/apply.h"
 #include "runtime/generation.h"
 #include "runtime/live.h"
+#include "runtime/taken.h"
 #include "wire/writer.h"
 
 struct wall_options {
@@ -53,6 +54,7 @@ struct wall {
 	struct wall_result reload; /* the last one; a switch leaves what it found in the files */
 	struct wall_result change; /* the last of another kind */
 	struct wall_result *last;  /* the later of the two */
+	struct taken taken;	   /* what others did to the table */
 };
 
 /* How many services are in which state; enum policy_state. */
