@@ -145,6 +145,8 @@ static enum cli_status run(struct selftest *test)
 
 	if (status == CLI_FINE)
 		status = ask_status(test, &after);
+	if (status != CLI_FINE && test->cli->json)
+		selftest_break_off_json();
 	if (status != CLI_FINE)
 		return status;
 	selftest_judge(test, after);

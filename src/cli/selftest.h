@@ -131,6 +131,7 @@ void selftest_print(struct selftest *test);
 /* selftest_json.c: the same as one JSON object, written in two halves; dry: the first is all. */
 void selftest_announce_json(struct selftest *test, bool is_dry);
 void selftest_print_json(struct selftest *test);
+void selftest_break_off_json(void); /* in place of the second half */
 
 /* selftest_words.c: the words that both have in common. */
 extern const char *const selftest_kind_names[];	   /* for programs: "own-port" */

@@ -187,3 +187,8 @@ void selftest_print_json(struct selftest *test)
 	free(text);
 	json_decref(half);
 }
+
+void selftest_break_off_json(void)
+{
+	puts("\n  \"ok\": false\n}");
+}

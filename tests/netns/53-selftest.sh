@@ -301,7 +301,7 @@ selftest blgo
 is "no such service" "$status $(grep -c 'did you mean "blog"' "$T/st.err")" = "2 1"
 mv "$T/bin/uidwall-selftest" "$T/bin/elsewhere"
 selftest blog
-is "without its helper" "$status $(grep -c 'broke off after 0 of' "$T/st.err")" = "1 1"
+is "without its helper" "$status $(grep -c 'broke off after 0 of' "$T/st.err") $(jq .ok "$T/st.json")" = "1 1 false"
 mv "$T/bin/elsewhere" "$T/bin/uidwall-selftest"
 stop_daemon TERM
 selftest

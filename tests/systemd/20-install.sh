@@ -44,5 +44,6 @@ check "the far side answers" far_side
 check "the new policy is in force" refused 2050 192.0.2.1:9090
 check "the old one as well" refused 2003 192.0.2.1:9090
 check "and what it allows passes" reaches 2003 192.0.2.1:8080
+check "uidwall selftest finds its helper, and no surprise" uidwall selftest
 check "the schema is installed" jq -e .title "$(dirname "$(dirname "$(command -v uidwalld)")")/share/uidwall/policy.schema.json"
 finish
