@@ -403,17 +403,109 @@ void plan_listener_maps(struct build *b, const struct policy_set *set,
 		ret_maps[i] = make_map(b, names[i], &canvas[i], chains, origins, IR_GOTO);
 }
 
-bool ports_meet_map(const struct build *b, const struct number_range *ports, size_t n, uint32_t map)
+static uint32_t port_of(const uint8_t *key)
 {
-	const struct ir_set *set = &b->ruleset.sets[map];
+	return (uint32_t)key[0] << 8 | key[1];
+}
 
-	for (uint32_t i = 0; i < set->n_elements; i++) {
-		const struct ir_element *e = &b->ruleset.elements[set->first_element + i];
-		struct number_range range = { (uint32_t)e->key[0] << 8 | e->key[1],
-					      (uint32_t)e->last[0] << 8 | e->last[1] };
+/* The first element that does not end before the port. */
+static uint32_t find_element(const struct build *b, const struct ir_set *set, uint32_t port)
+{
+	const struct ir_element *elements = &b->ruleset.elements[set->first_element];
+	uint32_t low = 0, high = set->n_elements;
 
-		if (ranges_overlap(ports, n, &range, 1))
-			return true;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (port_of(elements[middle].last) < port)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	return low;
+}
+
+/* Whether a chain of guards, or all those that it jumps to, are the service's own. */
+static bool is_own_guard(const struct build *b, uint32_t index, const char *service)
+{
+	const struct ir_chain *chain = &b->ruleset.chains[index];
+	const char *name;
+	size_t length;
+
+	if (!service)
+		return false;
+	if (name_parse_chain(chain->name, &name, &length) == CHAIN_GUARD)
+		return strlen(service) == length && strncmp(service, name, length) == 0;
+	for (uint32_t i = 0; i < chain->n_rules; i++) {
+		const struct ir_rule *rule = &b->ruleset.rules[chain->first_rule + i];
+
+		if (!is_own_guard(b, b->ruleset.stmts[rule->first_stmt].index, service))
+			return false;
+	}
+	return true;
+}
+
+bool ports_meet_guards(const struct build *b, const struct number_range *ports, size_t n,
+		       uint32_t map, const char *but_of)
+{
+	const struct ir_set *set;
+
+	if (map == IR_NONE)
+		return false;
+	set = &b->ruleset.sets[map];
+	for (size_t i = 0; i < n; i++)
+		for (uint32_t j = find_element(b, set, ports[i].first); j < set->n_elements; j++) {
+			const struct ir_element *e = &b->ruleset.elements[set->first_element + j];
+
+			if (port_of(e->key) > ports[i].last)
+				break;
+			if (!is_own_guard(b, e->chain, but_of))
+				return true;
+		}
 	return false;
+}
+
+static void add_range(struct arena *arena, struct number_range **list, size_t *n, uint32_t first,
+		      uint32_t last)
+{
+	if (*n && (*list)[*n - 1].last + 1 == first)
+		(*list)[*n - 1].last = last;
+	else
+		*ARENA_APPEND(arena, *list, *n) = (struct number_range){ first, last };
+}
+
+/* One range of them. */
+static void split_range(struct build *b, struct number_range ports, const struct ir_set *set,
+			const char *service, struct own_ports *ret)
+{
+	uint32_t next = ports.first;
+
+	for (uint32_t j = find_element(b, set, next); j < set->n_elements; j++) {
+		const struct ir_element *e = &b->ruleset.elements[set->first_element + j];
+		uint32_t first = port_of(e->key), last = port_of(e->last);
+
+		if (first > ports.last)
+			break;
+		if (is_own_guard(b, e->chain, service))
+			continue;
+		first = first < next ? next : first;
+		last = last > ports.last ? ports.last : last;
+		if (first > next)
+			add_range(b->scratch, &ret->alone, &ret->n_alone, next, first - 1);
+		add_range(b->scratch, &ret->shared, &ret->n_shared, first, last);
+		next = last + 1;
+	}
+	if (next <= ports.last)
+		add_range(b->scratch, &ret->alone, &ret->n_alone, next, ports.last);
+}
+
+void ports_split(struct build *b, const struct number_range *ports, size_t n, uint32_t map,
+		 const char *service, struct own_ports *ret_ports)
+{
+	static const struct ir_set none;
+
+	*ret_ports = (struct own_ports){ NULL };
+	for (size_t i = 0; i < n; i++)
+		split_range(b, ports[i], map == IR_NONE ? &none : &b->ruleset.sets[map], service,
+			    ret_ports);
 }

@@ -46,7 +46,19 @@ void plan_guard_rules(struct build *b, const struct plan_shared *shared, struct 
 void plan_listener_maps(struct build *b, const struct policy_set *set,
 			const struct plan_shared *shared, uint32_t ret_maps[2]);
 
-bool ports_meet_map(const struct build *b, const struct number_range *ports, size_t n,
-		    uint32_t map);
+/* A service's ports by whether others guard them, too; sorted, merged, in scratch memory. */
+struct own_ports {
+	struct number_range *alone, *shared;
+	size_t n_alone, n_shared;
+};
+
+void ports_split(struct build *b, const struct number_range *ports, size_t n, uint32_t map,
+		 const char *service, struct own_ports *ret_ports);
+
+/* Whether connecting to one of the ports is up to a guard in the map (IR_NONE: there is none),
+ * other than those of one service alone (NULL: of any).
+ */
+bool ports_meet_guards(const struct build *b, const struct number_range *ports, size_t n,
+		       uint32_t map, const char *but_of);
 
 #endif

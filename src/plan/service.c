@@ -72,7 +72,11 @@ static void plan_sanity(struct build *b, const struct policy *policy, uint32_t c
 	add_match_byte(b, IR_EXTHDR_ROUTING, IR_EQ, 1);
 	add_refusal(b, policy, counter, shared);
 	build_rule(b, file_origin(policy, "a foreign source address is refused"));
-	add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV6);
+	/* over IPv4 that takes a socket of root's, which a unit may have: not every service need
+	 * pay for the look-up
+	 */
+	if (!policy->unit)
+		add_match_byte(b, IR_NFPROTO, IR_EQ, NFPROTO_IPV6);
 	add_match(b, IR_SADDR_TYPE, IR_NE, &local);
 	add_count(b, counter);
 	if (policy->mode == MODE_MONITOR)
@@ -117,31 +121,68 @@ static void plan_plain_tcp(struct build *b, const struct policy *policy, uint32_
 /* Answers of a declared TCP port are told by not being an initial SYN, without conntrack; those of
  * a UDP port only conntrack can tell from a datagram that speaks first.
  */
-static void plan_listener(struct build *b, const struct policy *policy,
-			  const struct listener *listener, struct service_sets *sets)
+static void plan_answers(struct build *b, struct ir_origin origin, bool tcp,
+			 const struct port_match *ports)
 {
-	bool tcp = listener->protocol == PROTOCOL_TCP;
-	struct ir_origin origin = policy_origin(policy, listener->place, "listen");
-	struct port_match ports = port_match_make(b, sets, tcp ? "listen tcp" : "listen udp",
-						  listener->ports, listener->n_ports);
-
-	for (size_t i = 0; i < ports.n; i++) {
+	for (size_t i = 0; i < ports->n; i++) {
 		build_rule(b, origin);
 		add_match_byte(b, IR_L4PROTO, IR_EQ, tcp ? IPPROTO_TCP : IPPROTO_UDP);
-		add_port_match(b, &ports, i, tcp ? IR_TCP_SPORT : IR_UDP_SPORT);
+		add_port_match(b, ports, i, tcp ? IR_TCP_SPORT : IR_UDP_SPORT);
 		if (tcp)
 			add_match_masked(b, IR_TCP_FLAGS, IR_MASK_NE, TH_SYN | TH_ACK, TH_SYN);
 		else
 			add_match_byte(b, IR_CT_DIRECTION, IR_EQ, IP_CT_DIR_REPLY);
 		add_verdict(b, IR_ACCEPT, IR_NONE);
 	}
-	for (size_t i = 0; i < ports.n; i++) {
+}
+
+/* A service's own ports, over loopback at whatever address. */
+static void plan_own_ports(struct build *b, struct ir_origin origin, bool tcp,
+			   const struct port_match *ports)
+{
+	for (size_t i = 0; i < ports->n; i++) {
 		build_rule(b, origin);
 		add_match_byte(b, IR_L4PROTO, IR_EQ, tcp ? IPPROTO_TCP : IPPROTO_UDP);
-		add_port_match(b, &ports, i, tcp ? IR_TCP_DPORT : IR_UDP_DPORT);
+		add_port_match(b, ports, i, tcp ? IR_TCP_DPORT : IR_UDP_DPORT);
 		add_match_interface(b, "lo");
 		add_verdict(b, IR_ACCEPT, IR_NONE);
 	}
+}
+
+static void plan_listener(struct build *b, const struct policy *policy,
+			  const struct listener *listener, struct service_sets *sets,
+			  const struct plan_shared *shared)
+{
+	bool tcp = listener->protocol == PROTOCOL_TCP;
+	struct ir_origin origin = policy_origin(policy, listener->place, "listen");
+	struct port_match ports = port_match_make(b, sets, tcp ? "listen tcp" : "listen udp",
+						  listener->ports, listener->n_ports);
+	struct own_ports own;
+
+	plan_answers(b, origin, tcp, &ports);
+	ports_split(b, listener->ports, listener->n_ports, shared->guards[listener->protocol],
+		    policy->service, &own);
+	if (own.n_shared)
+		ports = port_match_make(b, sets, tcp ? "own tcp" : "own udp", own.alone,
+					own.n_alone);
+	plan_own_ports(b, origin, tcp, &ports);
+}
+
+/* Ports that others declare too, for another address: the guards have the first word about theirs.
+ */
+static void plan_shared_ports(struct build *b, const struct policy *policy,
+			      const struct listener *listener, struct service_sets *sets,
+			      const struct plan_shared *shared)
+{
+	bool tcp = listener->protocol == PROTOCOL_TCP;
+	struct port_match ports;
+	struct own_ports own;
+
+	ports_split(b, listener->ports, listener->n_ports, shared->guards[listener->protocol],
+		    policy->service, &own);
+	ports = port_match_make(b, sets, tcp ? "shared tcp" : "shared udp", own.shared,
+				own.n_shared);
+	plan_own_ports(b, policy_origin(policy, listener->place, "listen"), tcp, &ports);
 }
 
 static void plan_proxy_rules(struct build *b, const struct policy *policy,
@@ -174,8 +215,7 @@ static void plan_dns_rules(struct build *b, const struct policy *policy,
 static bool meets_guard(const struct build *b, const struct number_range *ports, size_t n,
 			uint8_t protocol, const struct plan_shared *shared)
 {
-	return shared->guards[protocol] != IR_NONE &&
-	       ports_meet_map(b, ports, n, shared->guards[protocol]);
+	return ports_meet_guards(b, ports, n, shared->guards[protocol], NULL);
 }
 
 /* Whether something that the policy allows could be a port that another service opens to certain
@@ -192,6 +232,10 @@ static bool meets_guards(const struct build *b, const struct policy *policy,
 	if (policy->dns && (meets_guard(b, &domain, 1, PROTOCOL_TCP, shared) ||
 			    meets_guard(b, &domain, 1, PROTOCOL_UDP, shared)))
 		return true;
+	for (size_t i = 0; i < policy->n_listen; i++)
+		if (ports_meet_guards(b, policy->listen[i].ports, policy->listen[i].n_ports,
+				      shared->guards[policy->listen[i].protocol], policy->service))
+			return true;
 	for (size_t i = 0; i < policy->n_connect; i++) {
 		const struct endpoint *e = &policy->connect[i];
 
@@ -224,11 +268,13 @@ uint32_t plan_service(struct build *b, const struct service *service, size_t num
 	if (needs_plain_tcp(policy) && policy->mode == MODE_ENFORCE && !shared->keeps_options)
 		plan_plain_tcp(b, policy, counter);
 	for (size_t i = 0; i < policy->n_listen; i++)
-		plan_listener(b, policy, &policy->listen[i], &sets);
+		plan_listener(b, policy, &policy->listen[i], &sets, shared);
 	if (meets_guards(b, policy, shared))
 		plan_guard_rules(
 			b, shared,
 			file_origin(policy, "listen of others: from names who may connect"));
+	for (size_t i = 0; i < policy->n_listen; i++)
+		plan_shared_ports(b, policy, &policy->listen[i], &sets, shared);
 	plan_connect(b, policy, &sets);
 	if (policy->proxy)
 		plan_proxy_rules(b, policy, shared);

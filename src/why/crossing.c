@@ -3,7 +3,7 @@
  * their lines that would turn that.
  *
  * The order in which a service's chain judges: answers of its ports and its own ports on loopback,
- * then the "from" of others, then whatever allows.
+ * unless others guard those, too; then every "from" there is, then whatever allows.
  */
 #include "why/crossing.h"
 
@@ -108,19 +108,24 @@ static bool is_allowed(const struct crossing *c)
 	       (policy_of(c)->proxy && is_proxy(c));
 }
 
-/* A declared port: an answer from it, or the service's own way to it over loopback. */
-static bool is_declared(const struct crossing *c, const struct listener *l)
+static bool is_answer_of(const struct crossing *c, const struct listener *l)
 {
-	if (l->protocol != c->protocol)
-		return false;
-	return (c->is_answer && ranges_contain(l->ports, l->n_ports, c->sport)) ||
-	       (is_lo(c) && ranges_contain(l->ports, l->n_ports, c->dport));
+	return l->protocol == c->protocol && c->is_answer &&
+	       ranges_contain(l->ports, l->n_ports, c->sport);
 }
 
-static bool any_is_declared(const struct crossing *c)
+/* The service's own way to its port, over loopback. */
+static bool is_way_to(const struct crossing *c, const struct listener *l)
+{
+	return l->protocol == c->protocol && is_lo(c) &&
+	       ranges_contain(l->ports, l->n_ports, c->dport);
+}
+
+static bool any_listener(const struct crossing *c,
+			 bool (*fits)(const struct crossing *c, const struct listener *l))
 {
 	for (size_t i = 0; i < policy_of(c)->n_listen; i++)
-		if (is_declared(c, &policy_of(c)->listen[i]))
+		if (fits(c, &policy_of(c)->listen[i]))
 			return true;
 	return false;
 }
@@ -152,8 +157,34 @@ static bool can_be_guarded(const struct crossing *c)
 	return is_lo(c) && c->uid != 0 && c->protocol != PROTOCOL_ICMP;
 }
 
-/* Calls add() for each guard that refuses the packet; whether there is one. add may be NULL. */
-static bool guards_refuse(const struct crossing *c,
+static bool is_own_port(const struct crossing *c)
+{
+	return (c->declares && is_lo(c)) || any_listener(c, is_way_to);
+}
+
+/* Whether a service but the sender's has guards there, be they for show. */
+static bool others_guard(const struct crossing *c)
+{
+	for (size_t i = 0; is_lo(c) && i < c->set->n_services; i++) {
+		const struct service *s = &c->set->services[i];
+
+		for (size_t j = 0; s != c->service && has_guards(s) && j < s->policy->n_listen; j++)
+			if (guards_port(c, &s->policy->listen[j]))
+				return true;
+	}
+	return false;
+}
+
+/* An answer from a declared port, or the way to the own one: before any guard is asked. */
+static bool is_declared(const struct crossing *c)
+{
+	return any_listener(c, is_answer_of) || (is_own_port(c) && !others_guard(c));
+}
+
+/* Calls add() for each guard that refuses the packet, `but` for those of one service; whether there
+ * is one. but and add may be NULL.
+ */
+static bool guards_refuse(const struct crossing *c, const struct service *but,
 			  void (*add)(const struct crossing *c, const struct service *service,
 				      size_t line, struct changes *changes),
 			  struct changes *changes)
@@ -165,7 +196,7 @@ static bool guards_refuse(const struct crossing *c,
 	for (size_t i = 0; i < c->set->n_services; i++) {
 		const struct service *s = &c->set->services[i];
 
-		if (s == c->service || !has_guards(s) ||
+		if (s == but || !has_guards(s) ||
 		    (s->policy->mode == MODE_MONITOR && !c->as_enforced))
 			continue;
 		for (size_t j = 0; j < s->policy->n_listen; j++) {
@@ -207,14 +238,14 @@ bool crossing_passes(const struct crossing *c)
 	if (c->is_shared)
 		return false;
 	if (!c->service)
-		return !guards_refuse(c, NULL, NULL);
+		return !guards_refuse(c, NULL, NULL, NULL);
 	if (c->service->state == POLICY_REFUSED)
 		return false;
-	if (any_is_declared(c))
+	if (is_declared(c))
 		return true;
-	if (guards_refuse(c, NULL, NULL))
+	if (guards_refuse(c, NULL, NULL, NULL))
 		return false;
-	return in_monitor_mode(c) || is_allowed(c);
+	return in_monitor_mode(c) || is_own_port(c) || is_allowed(c);
 }
 
 bool crossing_passes_enforced(const struct crossing *c)
@@ -282,7 +313,7 @@ bool crossing_allow(const struct crossing *c, struct changes *changes)
 	if (c->is_shared || (c->service && c->service->state == POLICY_REFUSED))
 		return false;
 	if (!c->service)
-		return guards_refuse(c, add_user, changes);
+		return guards_refuse(c, NULL, add_user, changes);
 	if (crossing_passes(c))
 		return false;
 	if (c->is_answer) {
@@ -291,16 +322,17 @@ bool crossing_allow(const struct crossing *c, struct changes *changes)
 	}
 	if (prefix_is_loopback(&c->to) && !is_lo(c))
 		return false; /* no line is about such a packet */
-	if (!in_monitor_mode(c) && !is_allowed(c))
+	if (!in_monitor_mode(c) && !is_own_port(c) && !is_allowed(c))
 		add_line(c, changes);
-	guards_refuse(c, add_user, changes);
+	guards_refuse(c, NULL, add_user, changes);
 	return true;
 }
 
 static void drop_declared(const struct crossing *c, struct changes *changes)
 {
 	for (size_t i = 0; i < policy_of(c)->n_listen; i++)
-		if (is_declared(c, &policy_of(c)->listen[i]))
+		if (is_answer_of(c, &policy_of(c)->listen[i]) ||
+		    is_way_to(c, &policy_of(c)->listen[i]))
 			add_change(changes, CHANGE_DROP_LISTEN, c->service)->line = i;
 }
 
@@ -361,9 +393,20 @@ bool crossing_close_guard(const struct crossing *c, const struct service *servic
 {
 	if (!can_be_guarded(c) || !crossing_passes(c))
 		return false;
-	if (c->service && (c->service == service || any_is_declared(c)))
+	if (c->service && (c->service == service || is_declared(c)))
 		return false;
 	return close_guard(c, service, changes);
+}
+
+/* Once it is not for show any more. */
+static bool own_guard_refuses(const struct crossing *c)
+{
+	bool refuses = false;
+
+	for (size_t i = 0; can_be_guarded(c) && i < policy_of(c)->n_listen; i++)
+		refuses = refuses || (guards_port(c, &policy_of(c)->listen[i]) &&
+				      !crossing_named(&policy_of(c)->listen[i], c->uid));
+	return refuses && others_guard(c);
 }
 
 bool crossing_refuse(const struct crossing *c, struct changes *changes)
@@ -376,8 +419,12 @@ bool crossing_refuse(const struct crossing *c, struct changes *changes)
 				return true;
 		return false;
 	}
+	if (in_monitor_mode(c) && own_guard_refuses(c)) {
+		add_change(changes, CHANGE_ENFORCE, c->service);
+		return true;
+	}
 	drop_declared(c, changes);
-	if (!guards_refuse(c, NULL, NULL))
+	if (!guards_refuse(c, c->service, NULL, NULL)) /* the own ones have gone */
 		drop_allowing(c, changes);
 	return true;
 }

@@ -21,6 +21,7 @@ struct crossing {
 	uint16_t sport, dport;
 	const char *oifname;
 	bool is_answer;	  /* no initial SYN; of the other's making, where conntrack is asked */
+	bool declares;	  /* as if the sender declared the port that it sends to */
 	bool as_enforced; /* services in monitor mode count as if they were not */
 	int64_t now;	  /* seconds since 1970 */
 };

@@ -77,15 +77,15 @@ void changes_merge(struct changes *changes, const struct changes *more)
 static bool find_allowing(const struct asked *asked, bool as_enforced, struct changes *changes)
 {
 	struct crossing call = asked->call.crossing, answer = asked->answer.crossing;
-	bool possible = true, declares = false;
+	bool possible = true;
 
 	call.as_enforced = answer.as_enforced = as_enforced;
 	if (asked->has_answer && !crossing_passes(&answer)) {
 		possible = crossing_allow(&answer, changes);
-		declares = possible && call.service && call.service == answer.service;
+		/* a declared port is open to its own service */
+		call.declares = possible && call.service && call.service == answer.service;
 	}
-	/* a declared port is open to its own service */
-	if (asked->has_call && !declares && possible && !crossing_passes(&call))
+	if (asked->has_call && possible && !crossing_passes(&call))
 		possible = crossing_allow(&call, changes);
 	if (!possible)
 		changes->n = 0;

@@ -129,4 +129,20 @@ for target in 203.0.113.7 '[2001:db8:bad::7]'; do
 	refused root -p 7000 udp "$target:443"
 	goes root -p 3002 -m x tcp "$target:443"
 done
+# A port that two services declare, on addresses of their own: the one's guard stands in the other's way.
+sample blog
+policy twin <<'EOF'
+{ "user": "phpmyadmin", "listen": [ { "port": 7100 }, { "port": 7100, "protocol": "udp" } ] }
+EOF
+policy guarded <<'EOF'
+{ "user": "mailer", "listen": [ { "port": 7100, "from": ["caddy"] },
+  { "port": 7100, "protocol": "udp", "from": ["caddy"] } ] }
+EOF
+stand_in guarded mailer echo:tcp:7100 echo:udp:7100
+reload
+goes caddy -m x tcp 127.0.0.9:7100
+goes caddy udp 127.0.0.1:7100
+refused phpmyadmin tcp 127.0.0.9:7100
+refused phpmyadmin tcp '[::1]:7100'
+refused phpmyadmin udp 127.0.0.9:7100
 finish

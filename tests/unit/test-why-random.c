@@ -402,14 +402,14 @@ static void test_corners(void **state)
 					    "\"from\": [2] } ] }",
 					    NULL },
 		     "64000", NULL, "tcp 127.0.0.1:3128", 1);
-	/* The guards of others do the rest. */
+	/* Its port is another one's, too: both guards have to name it. */
 	check_corner(
 		(const char *const[]){
 			"{ \"user\": 64000, \"listen\": [ { \"port\": 99, \"from\": [1] } ], "
 			"\"connect\": [ { \"to\": \"127.0.0.1\", \"port\": 99 } ] }",
 			"{ \"user\": 64001, \"listen\": [ { \"port\": 99, \"from\": [2] } ] }",
 			NULL },
-		"64000", NULL, "tcp 127.0.0.1:99", 1);
+		"64000", NULL, "tcp 127.0.0.1:99", 2);
 	/* Named twice, and by two of which one is enough. */
 	check_corner(
 		(const char *const[]){
