@@ -15,16 +15,20 @@
 #include <event2/event.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 enum {
 	READS_PER_TURN = 32, /* then others get theirs */
 	QUIET_SECONDS = 10,  /* between two lines about refusals */
+	TURN_US = 2000,	     /* of answers, until whoever has come meanwhile is let in */
 };
 
 void connection_close(struct connection *c)
 {
+	c->owner->n_waiting -= c->state == CONNECTION_WAITING;
 	event_del(&c->io);
 	event_del(&c->deadline);
 	close(c->fd);
@@ -154,9 +158,12 @@ static void answer_request(struct connection *c)
 	struct writer answer;
 	int r;
 
+	int64_t start = clock_now_us();
+
 	c->owner->counts.calls++;
 	writer_init(&answer, FRAME_ANSWER_MAX);
 	r = options->answer(options->data, &c->caller, c->request, c->length, &answer, &error);
+	c->owner->spent_us += clock_now_us() - start;
 	if (r == 0 && answer.lacked_memory)
 		answer_error(c, "out of memory for the answer; what was asked for may have been "
 				"done all the same: \"uidwall status\" tells");
@@ -167,6 +174,47 @@ static void answer_request(struct connection *c)
 	else
 		answer_payload(c, &answer);
 	writer_done(&answer);
+}
+
+/* The loop's idea of the time is the same for all that it calls in one turn. */
+bool connection_has_time(struct connection_owner *owner)
+{
+	struct timeval now;
+
+	event_base_gettimeofday_cached(owner->options.base, &now);
+	if (timercmp(&now, &owner->turn, !=)) {
+		owner->turn = now;
+		owner->spent_us = 0;
+	}
+	return owner->spent_us < TURN_US;
+}
+
+void connection_answer(struct connection *c)
+{
+	c->owner->n_waiting--;
+	c->state = CONNECTION_READING;
+	answer_request(c);
+}
+
+/* The listener's queue is in the order of coming, and one user can fill it: whoever waits in it
+ * must not wait for all answers to those before. So requests are taken in, and answered in turn by
+ * user.
+ */
+static void answer_or_wait(struct connection *c)
+{
+	const struct timeval at_once = { 0 };
+
+	if (!c->owner->n_waiting && connection_has_time(c->owner)) {
+		answer_request(c);
+		return;
+	}
+	c->state = CONNECTION_WAITING;
+	c->owner->n_waiting++;
+	event_del(&c->io);
+	event_del(&c->deadline);
+	/* libevent takes a timer that is about to be called off again when it is added once more */
+	if (!evtimer_pending(c->owner->next_turn, NULL))
+		event_add(c->owner->next_turn, &at_once);
 }
 
 /* --- asking */
@@ -273,7 +321,7 @@ static void on_readable(evutil_socket_t fd, short what, void *data)
 		if (r < 0)
 			connection_close(c);
 		else
-			answer_request(c);
+			answer_or_wait(c);
 		return;
 	}
 }

@@ -8,7 +8,12 @@
 #include "runtime/server.h"
 #include "wire/frame.h"
 
-enum connection_state { CONNECTION_FREE, CONNECTION_READING, CONNECTION_WRITING };
+enum connection_state {
+	CONNECTION_FREE,
+	CONNECTION_READING,
+	CONNECTION_WAITING, /* has asked, and others are before it */
+	CONNECTION_WRITING,
+};
 
 struct connection {
 	struct connection_owner *owner;
@@ -35,11 +40,20 @@ struct connection_owner {
 	struct server_counts counts;
 	uint64_t n_logged;
 	time_t logged;
+	struct timeval turn; /* of the event loop: what it calls now ... */
+	int64_t spent_us;    /* ... and how long answers have taken since */
+	unsigned n_waiting;
+	struct event *next_turn; /* the server answers those who wait */
 };
 
 /* Takes the descriptor of a caller that the kernel named at connect(). */
 void connection_start(struct connection *connection, int fd, const struct server_caller *caller);
 void connection_close(struct connection *connection);
+
+/* Answers one that waits. */
+void connection_answer(struct connection *connection);
+/* Whether there is time for one more answer before others are looked after. */
+bool connection_has_time(struct connection_owner *owner);
 
 /* Sends one error frame in one go, or not at all: nobody waits for who is shown the door. */
 void connection_dismiss(int fd, const char *text);

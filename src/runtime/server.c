@@ -2,7 +2,7 @@
 /* server.c - whoever connects → a slot of a fixed table, or a word of regret.
  *
  * A user that floods the socket pays for it alone: each has a share of the slots, and when all are
- * taken, whoever holds the most loses the oldest.
+ * taken, whoever holds the most loses the oldest. Where answers take long, users have turns.
  */
 #include "runtime/server.h"
 
@@ -14,21 +14,22 @@
 
 #include "runtime/connection.h"
 
-enum { ACCEPTS_PER_TURN = 16 }; /* then those who are connected get theirs */
+enum { ACCEPTS_PER_TURN = 64 }; /* then those who are connected get theirs */
 
 struct server {
 	struct connection_owner owner;
 	struct event *accept_event;
 	struct connection connections[SERVER_SLOTS];
 	uint64_t n_accepted;
-	int spare_fd; /* given up for a moment when there are no more descriptors */
+	uid_t answered_uid; /* of those who wait, whoever comes after it has the next turn */
+	int spare_fd;	    /* given up for a moment when there are no more descriptors */
 };
 
 static void evict(struct connection *c)
 {
 	connection_count_refusal(c->owner, &c->owner->counts.evicted, c->caller.uid,
 				 "too many connections, the oldest is closed");
-	if (c->state == CONNECTION_READING)
+	if (c->state == CONNECTION_READING || c->state == CONNECTION_WAITING)
 		connection_dismiss(c->fd, "too many connections; this was the oldest");
 	connection_close(c);
 }
@@ -86,25 +87,36 @@ static struct connection *free_slot(struct server *server)
 	return NULL;
 }
 
+/* Makes room for one more of a user other than root: false where there is none for it. */
+static bool make_room(struct server *server, uid_t uid, unsigned n_others, bool is_full)
+{
+	unsigned mine = count_of_uid(server, uid), most;
+	uid_t greediest;
+
+	if (mine >= SERVER_SLOTS_EACH) {
+		evict(oldest_of_uid(server, uid));
+	} else if (n_others >= SERVER_SLOTS_OTHERS) {
+		greediest = greediest_uid(server, &most);
+		if (most <= mine)
+			return false;
+		evict(oldest_of_uid(server, greediest));
+	} else if (is_full) {
+		evict(oldest_of_uid(server, 0)); /* which has more than others leave to it */
+	}
+	return true;
+}
+
 /* A slot for one more connection of this uid, made free if need be; NULL: none. */
 static struct connection *find_slot(struct server *server, uid_t uid)
 {
-	unsigned mine = count_of_uid(server, uid), root = count_of_uid(server, 0), used = 0, most;
-	uid_t greediest;
+	unsigned root = count_of_uid(server, 0), used = 0;
 
 	for (int i = 0; i < SERVER_SLOTS; i++)
 		used += server->connections[i].state != CONNECTION_FREE;
-	if (uid != 0 && mine >= SERVER_SLOTS_EACH) {
-		evict(oldest_of_uid(server, uid));
-	} else if (used == SERVER_SLOTS || (uid != 0 && used - root >= SERVER_SLOTS_OTHERS)) {
-		greediest = greediest_uid(server, &most);
-		if (uid == 0 && most == 0)
-			evict(oldest_of_uid(server, 0));
-		else if (uid == 0 || most > mine)
-			evict(oldest_of_uid(server, greediest));
-		else
-			return NULL;
-	}
+	if (uid == 0 && used == SERVER_SLOTS)
+		evict(oldest_of_uid(server, 0)); /* others never have all of them */
+	else if (uid != 0 && !make_room(server, uid, used - root, used == SERVER_SLOTS))
+		return NULL;
 	return free_slot(server);
 }
 
@@ -166,6 +178,46 @@ static void on_connection(evutil_socket_t fd, short what, void *data)
 	}
 }
 
+/* --- those who wait */
+
+/* The oldest of the next uid, round and round. */
+static struct connection *next_waiting(struct server *server)
+{
+	struct connection *next = NULL;
+	uint32_t next_distance = 0;
+
+	for (int i = 0; i < SERVER_SLOTS; i++) {
+		struct connection *c = &server->connections[i];
+		uint32_t distance = c->caller.uid - server->answered_uid - 1;
+
+		if (c->state != CONNECTION_WAITING)
+			continue;
+		if (!next || distance < next_distance ||
+		    (distance == next_distance && c->number < next->number)) {
+			next = c;
+			next_distance = distance;
+		}
+	}
+	return next;
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *data)
+{
+	const struct timeval at_once = { 0 };
+	struct server *server = data;
+	struct connection *c;
+
+	do {
+		c = next_waiting(server);
+		if (!c)
+			return;
+		server->answered_uid = c->caller.uid;
+		connection_answer(c);
+	} while (connection_has_time(&server->owner));
+	if (server->owner.n_waiting)
+		event_add(server->owner.next_turn, &at_once);
+}
+
 int server_new(const struct server_options *options, struct server **ret_server)
 {
 	AUTO(server) struct server *server = calloc(1, sizeof(*server));
@@ -181,7 +233,9 @@ int server_new(const struct server_options *options, struct server **ret_server)
 		return -errno;
 	server->accept_event =
 		event_new(options->base, options->fd, EV_READ | EV_PERSIST, on_connection, server);
-	if (!server->accept_event || event_add(server->accept_event, NULL) < 0)
+	server->owner.next_turn = evtimer_new(options->base, on_turn, server);
+	if (!server->accept_event || !server->owner.next_turn ||
+	    event_add(server->accept_event, NULL) < 0)
 		return -ENOMEM;
 	*ret_server = TAKE(server);
 	return 0;
@@ -196,6 +250,8 @@ void server_free(struct server *server)
 			connection_close(&server->connections[i]);
 	if (server->accept_event)
 		event_free(server->accept_event);
+	if (server->owner.next_turn)
+		event_free(server->owner.next_turn);
 	fd_close(server->spare_fd);
 	free(server);
 }

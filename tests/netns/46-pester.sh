@@ -8,7 +8,7 @@
 [[ -x $builddir/tests/fuzz/pester ]] || skip_all "tests/fuzz/pester is not built"
 private "$@"
 
-seconds=${PESTER_SECONDS:-8}
+seconds=${PESTER_SECONDS:-6}
 seed=${UIDWALL_SEED:-$((SRANDOM % 1000000))}
 note "seed $seed, $seconds s"
 

@@ -24,7 +24,13 @@
 #include "wire/client.h"
 #include "wire/frame.h"
 
-enum { DEADLINE_MS = 600, PATIENCE_MS = 20000, LARGE = 3 * 1024 * 1024, SOMEBODY = 12345 };
+enum {
+	DEADLINE_MS = 600,
+	SLOW_MS = 20,
+	PATIENCE_MS = 20000,
+	LARGE = 3 * 1024 * 1024,
+	SOMEBODY = 12345
+};
 
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static pid_t server_pid;
@@ -57,6 +63,10 @@ static int answer(void *data, const struct server_caller *caller, const char *re
 		return -ENOENT;
 	case 'e':
 		return -EIO; /* without a word */
+	case 'S':
+		usleep(SLOW_MS * 1000);
+		writer_text(w, "slow");
+		return 0;
 	case 'X':
 		w->failed = true;
 		return 0;
@@ -401,6 +411,24 @@ static void evicts_the_oldest(void **state)
 	assert_int_equal(ask_number("evicted"), evicted + 1);
 }
 
+/* All at once, each is answered; those that come after the slow ones have filled the time wait. */
+static void slow_calls_are_answered(void **state)
+{
+	enum { N = SERVER_SLOTS_EACH };
+	int fds[N];
+	char bytes[64];
+
+	for (int i = 0; i < N; i++) {
+		fds[i] = dial();
+		put_request(fds[i], i % 4 ? "{\"S" : "{\"E");
+	}
+	for (int i = 0; i < N; i++)
+		if (i % 4)
+			assert_int_equal(drain(fds[i], bytes, sizeof(bytes)), 2 * FRAME_HEADER + 6);
+		else
+			expect_error(fds[i], "no such luck");
+}
+
 /* --- our client against servers that are none */
 
 static void client_without_server(void **state)
@@ -492,6 +520,7 @@ int main(void)
 		cmocka_unit_test(takes_no_descriptors),
 		cmocka_unit_test(refuses_other_senders),
 		cmocka_unit_test(evicts_the_oldest),
+		cmocka_unit_test(slow_calls_are_answered),
 		cmocka_unit_test(client_without_server),
 		cmocka_unit_test(client_with_odd_servers),
 	};
