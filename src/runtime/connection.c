@@ -15,7 +15,6 @@
 #include <event2/event.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -182,7 +181,7 @@ bool connection_has_time(struct connection_owner *owner)
 	struct timeval now;
 
 	event_base_gettimeofday_cached(owner->options.base, &now);
-	if (timercmp(&now, &owner->turn, !=)) {
+	if (now.tv_sec != owner->turn.tv_sec || now.tv_usec != owner->turn.tv_usec) {
 		owner->turn = now;
 		owner->spent_us = 0;
 	}
