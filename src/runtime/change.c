@@ -24,6 +24,8 @@
 
 enum { MANY_RULES = 2000 }; /* 25 ms */
 
+enum { MPTCP_ROUNDS = 10, MPTCP_PAUSE_MS = 20 };
+
 /* --- results */
 
 void change_result_done(struct wall_result *result)
@@ -194,6 +196,39 @@ static const struct generation *standing(const struct wall *wall)
 	return wall->is_standing ? wall->current : NULL;
 }
 
+static bool has_mptcp(const struct live_judgement *judgement)
+{
+	for (size_t i = 0; i < judgement->n_refused; i++)
+		if (judgement->refused[i].socket.is_mptcp)
+			return true;
+	return false;
+}
+
+/* Where a subflow of an MPTCP connection is closed, the kernel makes another one, from the next
+ * address that it may connect from (`ip mptcp endpoint`, subflow): mptcp_pm_subflow_check_next().
+ */
+static size_t close_next_subflows(struct wall *wall, const struct generation *before,
+				  const struct policy_set *set, const struct ir_ruleset *rules)
+{
+	const struct timespec pause = { .tv_nsec = MPTCP_PAUSE_MS * 1000000L };
+	size_t n_closed = 0, n = 1;
+
+	for (unsigned i = 0; n && i < MPTCP_ROUNDS; i++) {
+		AUTO(arena) struct arena *arena = arena_new();
+		AUTO(diags) struct diags unheard;
+		struct live_judgement next = { 0 };
+
+		diags_init(&unheard);
+		nanosleep(&pause, NULL);
+		n = 0;
+		if (change_judge(wall, before, set, rules, arena, &next, &unheard) == 0 &&
+		    has_mptcp(&next))
+			n = live_destroy(wall->live, &next, &unheard);
+		n_closed += n;
+	}
+	return n_closed;
+}
+
 /* Connections that the rules would refuse now. Also where no rule changed: a line may have ended
  * ("until"), and a connection that waits sends nothing that could be refused.
  */
@@ -214,6 +249,8 @@ static void close_refused(struct wall *wall, const struct generation *before,
 	result->n_closed = live_destroy(wall->live, &judgement, &result->diags);
 	if (explain)
 		live_write(wall->live, &judgement, explain);
+	if (result->n_closed && has_mptcp(&judgement))
+		result->n_closed += close_next_subflows(wall, before, set, rules);
 }
 
 static void explain_diff(const struct wall *wall, const struct generation *next,

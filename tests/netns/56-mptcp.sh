@@ -92,6 +92,28 @@ hold root root root=mptcp:192.0.2.1:9000
 announced 105
 check "root's is MPTCP" wait_until 5 joined 105 9000
 
+# --- addresses of our own to connect from ----------------------------------------------------------
+
+# Where one subflow ends, the kernel makes the next one.
+stop old
+stop monitored
+is "blog is off" "$(uidwall off blog --json | jq .ok)" = true
+ip mptcp limits set subflows 1 add_addr_accepted 0
+for own in 202 203 204; do
+	ip address add "192.0.2.$own/32" dev eth0
+	ip mptcp endpoint add "192.0.2.$own" dev eth0 subflow
+done
+hold ours blog ours=mptcp:192.0.2.1:9000
+subflows() {
+	ss -HtneO "dst 192.0.2.1:9000" | grep -c 'uid:2003 '
+}
+check "begun while blog was off, it has a second way" wait_until 5 eval '(($(subflows) == 3))' # and `new`
+is "blog is on" "$(uidwall on blog --json | jq .ok)" = true
+sleep 0.3
+is "all of it is closed, and what follows it" "$(subflows)" -eq 1
+ip mptcp endpoint flush
+ip mptcp limits set subflows 8 add_addr_accepted 8
+
 # --- a peer that insists --------------------------------------------------------------------------
 
 start ally nsenter --net=/run/netns/sink python3 "$(dirname "$HOLDER")/ally.py" eth0 192.0.2.1 9001 192.0.2.111
