@@ -330,7 +330,7 @@ static const struct key policy_key_list[] = {
 	{ "uids", KEY_OPTIONAL, &value_uids, AT(policy, claims), KEY_NO_PLACE, NULL,
 	  "whose sockets: ranges of uids; a user that another policy names wins" },
 	{ "unit", KEY_OPTIONAL, &value_unit, AT(policy, unit), AT(policy, unit_place), "none",
-	  "also everything in this systemd unit's control group" },
+	  "also everything in this systemd unit's control group, whoever owns it" },
 	{ "mode", KEY_OPTIONAL, &value_mode, AT(policy, mode), AT(policy, mode_place),
 	  "\"enforce\"", "\"monitor\" lets everything pass and counts what would be refused" },
 	{ "dns", KEY_OPTIONAL, &value_bool, AT(policy, dns), AT(policy, dns_place), "true",

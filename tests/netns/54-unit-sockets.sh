@@ -17,7 +17,7 @@ mine=$GROUPS_NAME
 unit=blog${GROUPS_NAME//[!0-9]/}
 others=61200 # a user of whom only mailer's range knows
 
-in_sink nft insert rule inet sink answer tcp dport { 8, 18 } meta nfproto ipv4 dnat ip to 192.0.2.1
+in_sink nft insert rule inet sink answer tcp dport '{ 8, 18 }' meta nfproto ipv4 dnat ip to 192.0.2.1
 mkfifo -m 666 "$T/silence.fifo"
 start silence nsenter --net=/run/netns/sink python3 "$HOLDER" -1 "$T/silence.fifo" \
 	eight=silent:0.0.0.0:8 eighteen=silent:0.0.0.0:18
