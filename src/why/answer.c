@@ -253,7 +253,7 @@ static const char *other_units(struct why *why, const struct probe *probe)
 			    "what %s owns in the control group of a service's unit is judged by "
 			    "that service%s%s",
 			    reason_sender(&probe->sender, why->arena),
-			    why->question->own_only ? "" : ": ",
+			    why->question->own_only ? "" : ", so ask about it: ",
 			    why->question->own_only ? "" : text);
 }
 

@@ -110,9 +110,9 @@ END
 policy another <<'END'
 { "uids": "64021-64022", "unit": "/system.slice/uidwall-neither.service" }
 END
-why 0 root 203.0.113.9 25 -- "out=  Note: what root owns in the control group of a service's unit is judged by that service: another (/system.slice/uidwall-neither.service), unit (uidwall-no-such.service)."
-why 0 64999 203.0.113.9 25 -- 'what uid 64999 owns in .* is judged by that service: another .*, unit '
-why 1 another 203.0.113.9 25 -- 'what uid 64021 owns in .* is judged by that service: unit \(uidwall-no-such'
+why 0 root 203.0.113.9 25 -- "out=  Note: what root owns in the control group of a service's unit is judged by that service, so ask about it: another (/system.slice/uidwall-neither.service), unit (uidwall-no-such.service)."
+why 0 64999 203.0.113.9 25 -- 'what uid 64999 owns in .* is judged by that service, so ask about it: another .*, unit '
+why 1 another 203.0.113.9 25 -- 'what uid 64021 owns in .* is judged by that service, so ask about it: unit \(uidwall-no-such'
 why 1 unit 203.0.113.9 25 -- '^REFUSED: unit may not connect'
 verdict "nothing about units where the user has the first word" "$(grep 'control group' "$dir/out")"
 rm "$dir/policies/unit.json" "$dir/policies/another.json"
