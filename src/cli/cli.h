@@ -35,6 +35,7 @@ struct cli {
 	bool offline;
 	bool dry_run;
 	bool endpoints;
+	bool wait;
 	bool help;
 	bool version;
 	struct arena *arena; /* lives as long as the process */

@@ -33,6 +33,8 @@ static const struct option options[] = {
 	  "show what would change; change nothing" },
 	{ "dry-run", NULL, offsetof(struct cli, dry_run), "selftest",
 	  "say what it would send where; send nothing" },
+	{ "wait", NULL, offsetof(struct cli, wait), "show",
+	  "return when the calling unit is governed, for ExecStartPre=" },
 	{ "to", "ADDRESS", offsetof(struct cli, to), "selftest",
 	  "try to reach this one, in place of a documentation address" },
 	{ "endpoints", NULL, offsetof(struct cli, endpoints), "selftest",

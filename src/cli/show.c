@@ -9,6 +9,7 @@
 
 #include "cli/call.h"
 #include "cli/output.h"
+#include "cli/show_wait.h"
 #include "cli/undo.h"
 #include "policy/parse.h"
 
@@ -17,6 +18,9 @@ const char help_show[] =
 	"its policy, the policy in force, its rules in the kernel and what was refused.\n"
 	"Everybody may ask about the services that govern them, root and the admins\n"
 	"about all.\n"
+	"\n"
+	"With --wait nothing is shown: it returns when whatever the calling unit sends is\n"
+	"governed, and fails when it is not a unit of that service.\n"
 	"\n"
 	"exit status: 0 shown, 1 no such service, 3 uidwalld cannot be reached\n"
 	"\n"
@@ -327,7 +331,11 @@ enum cli_status verb_show(struct cli *cli)
 	struct style style = style_of(stdout);
 	json_t *answer = NULL;
 	const char *error;
-	int r = call_ask_service(cli, "show", cli->args[0], CALL_ASK_MS, &answer, &error);
+	int r;
+
+	if (cli->wait)
+		return show_wait(cli);
+	r = call_ask_service(cli, "show", cli->args[0], CALL_ASK_MS, &answer, &error);
 
 	if (r < 0)
 		return call_explain(cli, r, error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cgroup_mount.c - /proc/self/mountinfo → where cgroup2 is.
+/* cgroup_mount.c - /proc/self → where cgroup2 is, and where in it this process is.
  *
  * What the kernel shows there counts from the root of our own cgroup namespace, and so does the
  * level of "socket cgroupv2" (net/netfilter/nft_socket.c, since Linux 6.11 and what was backported
@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static unsigned n_folders(const char *path)
 {
@@ -66,4 +67,40 @@ struct cgroup_mount cgroup_mount_find(struct arena *arena)
 	if (in)
 		fclose(in);
 	return found;
+}
+
+/* "0::/system.slice/blog.service"; cgroups(7). */
+static bool read_own_path(char *path, int size)
+{
+	char line[4096 + 4];
+	FILE *in = fopen("/proc/self/cgroup", "re");
+	bool found = false;
+
+	while (in && !found && fgets(line, sizeof(line), in)) {
+		line[strcspn(line, "\n")] = '\0';
+		found = strncmp(line, "0::/", 4) == 0 &&
+			snprintf(path, (size_t)size, "%s", line + 3) < size;
+	}
+	if (in)
+		fclose(in);
+	return found;
+}
+
+size_t cgroup_find_own(uint64_t ret_ids[CGROUP_OWN_MAX])
+{
+	AUTO(arena) struct arena *arena = arena_new();
+	struct cgroup_mount mount = cgroup_mount_find(arena);
+	char own[4096], *path, *slash;
+	struct stat st;
+	size_t n = 0;
+
+	if (!mount.path || mount.levels || !read_own_path(own, sizeof(own)))
+		return 0;
+	path = arena_printf(arena, "%s%s", mount.path, own);
+	while (n < CGROUP_OWN_MAX && (slash = strrchr(path + strlen(mount.path), '/'))) {
+		if (slash[1] && stat(path, &st) == 0)
+			ret_ids[n++] = st.st_ino;
+		*slash = '\0';
+	}
+	return n;
 }

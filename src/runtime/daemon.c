@@ -123,7 +123,10 @@ static int answer(void *data, const struct server_caller *caller, const char *re
 {
 	struct daemon *daemon = data;
 	const uint64_t before = daemon->wall->n_changes;
-	int r = calls_answer(&daemon->calls, caller, request, n, ret_answer, ret_error);
+	int r;
+
+	follow_look(daemon->follow); /* a unit may wait for the answer before it starts */
+	r = calls_answer(&daemon->calls, caller, request, n, ret_answer, ret_error);
 
 	if (daemon->wall->n_changes != before)
 		settle(daemon);

@@ -286,6 +286,14 @@ static void on_readable(evutil_socket_t fd, short what, void *data)
 	}
 }
 
+void follow_look(struct follow *follow)
+{
+	if (follow->is_blind)
+		try_to_catch_up(follow);
+	else if (follow->fd >= 0)
+		on_readable(follow->fd, EV_READ, follow);
+}
+
 static void on_again(evutil_socket_t fd, short what, void *data)
 {
 	try_to_catch_up(data);

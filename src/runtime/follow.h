@@ -19,4 +19,7 @@ DEFINE_CLEANUP(follow, struct follow *, follow_free)
  */
 void follow_update(struct follow *follow);
 
+/* Heeds what the kernel has told by now: of whatever started before the call. */
+void follow_look(struct follow *follow);
+
 #endif
