@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* absent.h - uids that a service had by a group, and whose accounts are gone. */
+/* absent.h - uids that a service had by a group, or by a name beside its unit's, and whose accounts
+ * are gone.
+ */
 #ifndef UIDWALL_POLICY_ABSENT_H
 #define UIDWALL_POLICY_ABSENT_H
 

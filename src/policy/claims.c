@@ -68,12 +68,33 @@ int claims_report_unknown(enum diag_severity severity, const char *text, size_t 
 			   unknown_message(diags, "user", ref->name, suggestion));
 }
 
+/* With DynamicUser= there is a user only while the unit runs, and all that it owns is in the unit's
+ * group.
+ */
+static void warn_no_user(const struct policy *policy, const struct claim *claim,
+			 struct identity *identity, struct diags *diags)
+{
+	const char *name =
+		text_printable(diags->arena, claim->name, strlen(claim->name), SHOWN_MAX);
+	const char *suggestion =
+		diags_full(diags) ? NULL : identity_suggest_user(identity, claim->name);
+
+	diag_add_in(diags, DIAG_WARNING, claim->place, policy->text, policy->text_length,
+		    "there is no user \"%s\" now%s%s%s; what %s runs is governed all the same",
+		    name, suggestion ? " (did you mean \"" : "", suggestion ? suggestion : "",
+		    suggestion ? "\"?)" : "", policy->unit);
+}
+
 static int resolve_user(struct policy *policy, const struct claim *claim, struct identity *identity,
 			struct arena *arena, bool complain, struct diags *diags)
 {
 	struct user_ref ref = { claim->name, claim->range.first, claim->place };
 
 	if (claims_find_user(&ref, identity) < 0) {
+		if (complain && policy->unit) {
+			warn_no_user(policy, claim, identity, diags);
+			return 0;
+		}
 		if (complain)
 			claims_report_unknown(DIAG_ERROR, policy->text, policy->text_length, &ref,
 					      identity, diags);
