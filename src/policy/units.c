@@ -114,10 +114,8 @@ static size_t find_name(const struct units_names *names, const char *unit, size_
 	return low;
 }
 
-/* Those whose unit a folder of that name is: by its own name; where nobody wants that, an instance
- * is its template's.
- */
-static size_t find_wanted(const struct units_names *names, const char *name, size_t *ret_n)
+/* By its own name; where nobody wants that, an instance is its template's. */
+static size_t find_unit(const struct units_names *names, const char *name, size_t *ret_n)
 {
 	const char *at = strchr(name, '@'), *dot = strrchr(name, '.');
 	size_t first = find_name(names, name, ret_n);
@@ -127,6 +125,23 @@ static size_t find_wanted(const struct units_names *names, const char *name, siz
 		return first;
 	snprintf(unit, sizeof(unit), "%.*s%s", (int)(at + 1 - name), name, dot);
 	return find_name(names, unit, ret_n);
+}
+
+/* Those whose unit a folder of that name is. A socket that systemd holds for a service has a group
+ * of its own (socket_address_listen_in_cgroup() in src/core/socket.c), and is the service's all the
+ * same: handed over, it can be re-aimed. With Accept=yes the service is a template.
+ */
+static size_t find_wanted(const struct units_names *names, const char *name, size_t *ret_n)
+{
+	size_t first = find_unit(names, name, ret_n);
+	char unit[NAME_MAX + 16];
+
+	for (unsigned i = 0; !*ret_n && i < 2 && has_suffix(name, ".socket"); i++) {
+		snprintf(unit, sizeof(unit), "%.*s%s.service",
+			 (int)(strlen(name) - strlen(".socket")), name, i ? "@" : "");
+		first = find_unit(names, unit, ret_n);
+	}
+	return first;
 }
 
 static bool is_on_way(const struct units_names *names, const char *name)
