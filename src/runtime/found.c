@@ -2,7 +2,7 @@
 /* found.c - the table in the kernel → whether it is the one that was left, and unchanged.
  *
  *     uidwall-table 1 BOOT_ID NAMESPACE HANDLE RULES      the kernel gives each table that is made
- *     end                                                 another handle; RULES: a checksum
+ *     end                                                 another handle; RULES: a checksum, or 0
  *
  * While no daemon runs nobody hears who changes the table. What can be told afterwards: that it is
  * gone, that it is another one, or, where the policies still make the same rules, that these are
@@ -69,7 +69,7 @@ static int write_mark(const char *path, const struct mark *mark)
 	return fd >= 0 && write(fd, text, (size_t)n) == n ? 0 : -errno;
 }
 
-void found_leave(struct wall *wall)
+void found_leave(struct wall *wall, bool with_rules)
 {
 	AUTO(mem) char *path = NULL;
 	struct mark mark = { 0 };
@@ -80,7 +80,7 @@ void found_leave(struct wall *wall)
 	}
 	if (wall->is_standing && !nl_table_holder(wall->table))
 		mark.handle = nl_table_handle(wall->table);
-	if (mark.handle)
+	if (mark.handle && with_rules)
 		mark.rules = checksum(&wall->current->rules.set);
 	if (!mark.handle || find_place(&mark) < 0 || write_mark(path, &mark) < 0)
 		unlink(path); /* a wrong one would be worse */
@@ -132,7 +132,7 @@ static const char *difference(struct wall *wall, const struct mark *mark,
 		return "deleted the table";
 	if (handle != mark->handle)
 		return "deleted the table and made another one of its name";
-	if (checksum(rules) != mark->rules)
+	if (!mark->rules || checksum(rules) != mark->rules)
 		return NULL; /* other policies than those that were left */
 	if (nl_table_compare(wall->table, rules, place) == -ESTALE)
 		return arena_printf(arena, "changed the table (%s)", place);

@@ -5,10 +5,10 @@
 
 #include "runtime/wall.h"
 
-/* Writes down which table stands and what it holds, so that the next start can tell whether others
- * were at it. Where nothing stands, that it needs to tell nothing.
+/* Writes down which table stands and, as that takes longer, what it holds, so that the next start
+ * can tell whether others were at it. Where nothing stands there is nothing to tell.
  */
-void found_leave(struct wall *wall);
+void found_leave(struct wall *wall, bool with_rules);
 
 /* Before the first rules are put in force: where the kernel does not hold what was left there,
  * wall->taken says so, and the log. What these rules would be is needed for a comparison only.

@@ -43,6 +43,7 @@ struct guard {
 	int64_t next_us;      /* not before that */
 	unsigned n_failed;    /* repairs, in a row */
 	uint32_t holder;      /* of the table, as last logged */
+	uint64_t handle;      /* of the table, as last written down */
 	int home_ms;
 };
 
@@ -228,7 +229,18 @@ static void on_mark(evutil_socket_t fd, short what, void *data)
 {
 	struct guard *guard = data;
 
-	found_leave(guard->wall);
+	found_leave(guard->wall, true);
+}
+
+static void leave(struct guard *guard)
+{
+	uint64_t handle = nl_table_handle(guard->wall->table);
+
+	if (handle != guard->handle)
+		found_leave(guard->wall, false);
+	guard->handle = handle;
+	if (!evtimer_pending(guard->mark, NULL))
+		set_timer(guard->mark, MARK_MS);
 }
 
 void guard_update(struct guard *guard)
@@ -238,8 +250,7 @@ void guard_update(struct guard *guard)
 	see_holder(guard);
 	if (guard->readable)
 		hear(guard);
-	if (!evtimer_pending(guard->mark, NULL))
-		set_timer(guard->mark, MARK_MS);
+	leave(guard);
 	if (sum_up_ms >= 0 && !evtimer_pending(guard->sum_up, NULL))
 		set_timer(guard->sum_up, sum_up_ms);
 }
@@ -290,7 +301,7 @@ void guard_free(struct guard *guard)
 		return;
 	taken_sum_up(&guard->wall->taken);
 	if (guard->mark && evtimer_pending(guard->mark, NULL))
-		found_leave(guard->wall);
+		found_leave(guard->wall, true);
 	event_release(guard->readable);
 	event_release(guard->repair);
 	event_release(guard->home);

@@ -83,7 +83,8 @@ static const char *more(const struct taken *taken, char *buffer, size_t size)
 {
 	*buffer = '\0';
 	if (taken->n_unheard > 1)
-		snprintf(buffer, size, " (and %u changes before that)", taken->n_unheard - 1);
+		snprintf(buffer, size, " (and %u change%s before that)", taken->n_unheard - 1,
+			 taken->n_unheard == 2 ? "" : "s");
 	return buffer;
 }
 
