@@ -209,7 +209,7 @@ static int name_interface(struct routes *routes, unsigned ifindex, char ret_name
 
 static int ask(struct routes *routes, const struct question *question, struct route *ret_route)
 {
-	char buffer[REQUEST_MAX];
+	char buffer[REQUEST_MAX] = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct answer answer = { 0 };
 	int r;

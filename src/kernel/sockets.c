@@ -192,7 +192,7 @@ static int read_socket(const struct nlmsghdr *nlh, void *data)
 
 static int list_family(struct sockets *sockets, uint8_t family, struct listing *listing)
 {
-	char buffer[REQUEST_MAX];
+	char buffer[REQUEST_MAX] = { 0 };
 	struct nlmsghdr *nlh = (void *)buffer;
 	struct inet_diag_req_v2 *request =
 		make_request(buffer, SOCK_DIAG_BY_FAMILY, family, listing->protocol);
@@ -231,7 +231,7 @@ int sockets_list_listening(struct sockets *sockets,
 static int destroy(struct sockets *sockets, uint8_t family, uint8_t protocol,
 		   const struct inet_diag_sockid *id)
 {
-	char buffer[REQUEST_MAX];
+	char buffer[REQUEST_MAX] = { 0 };
 	struct nlmsghdr *nlh = (void *)buffer;
 	struct inet_diag_req_v2 *request = make_request(buffer, SOCK_DESTROY, family, protocol);
 

@@ -99,7 +99,7 @@ static struct nlmsghdr *start_request(const struct nl_sock *sock, void *buffer, 
 int nl_read_counter(struct nl_sock *sock, const char *name, struct nl_counter_value *ret_value)
 {
 	struct nl_counter_value value = { .name = name };
-	uint8_t buffer[NL_REQUEST_MAX];
+	uint8_t buffer[NL_REQUEST_MAX] = { 0 }; /* what pads attributes, too */
 	struct nlmsghdr *nlh = start_request(sock, buffer, 0);
 	int r;
 
@@ -115,7 +115,7 @@ int nl_read_counters(struct nl_sock *sock, const struct ir_ruleset *ruleset,
 {
 	enum { TRIES = 100 };
 	struct reading reading = { .table = nl_sock_table(sock) };
-	uint8_t buffer[NL_REQUEST_MAX];
+	uint8_t buffer[NL_REQUEST_MAX] = { 0 }; /* what pads attributes, too */
 	int r = names_init(&reading.names, ruleset->counters, ruleset->n_counters,
 			   sizeof(*ruleset->counters));
 

@@ -57,7 +57,7 @@ int nl_read_groups(struct nl_sock *sock, const char *map, struct arena *arena,
 {
 	enum { TRIES = 20 };
 	struct reading reading = { .arena = arena };
-	uint8_t buffer[NL_REQUEST_MAX];
+	uint8_t buffer[NL_REQUEST_MAX] = { 0 }; /* what pads attributes, too */
 	int r = -EINTR;
 
 	/* Somebody's commit interrupts a dump: -EINTR. */

@@ -143,7 +143,7 @@ static int note_object(const struct nlmsghdr *nlh, void *data)
 static int ask(struct nl_sock *sock, struct reader *reader, uint16_t type, uint16_t flags,
 	       nl_answer_fn fn)
 {
-	uint8_t buffer[NL_REQUEST_MAX];
+	uint8_t buffer[NL_REQUEST_MAX] = { 0 }; /* what pads attributes, too */
 	struct nlmsghdr *nlh = nl_request_init(buffer, type, flags);
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, nl_sock_table(sock)); /* 1, as in all of them */

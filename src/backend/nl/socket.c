@@ -198,7 +198,7 @@ static int read_generation(const struct nlmsghdr *nlh, void *data)
 
 int nl_sock_generation(struct nl_sock *sock, uint32_t *ret_generation)
 {
-	uint8_t buffer[NL_REQUEST_MAX];
+	uint8_t buffer[NL_REQUEST_MAX] = { 0 }; /* what pads attributes, too */
 	struct nlmsghdr *nlh = nl_request_init(buffer, NFT_MSG_GETGEN, 0);
 	uint32_t generation = 0;
 	int r = nl_sock_ask(sock, nlh, read_generation, &generation);

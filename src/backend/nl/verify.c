@@ -242,7 +242,7 @@ static int ask(struct verify *v, uint16_t type, nl_answer_fn fn, const char *wha
 	       const char *holder, size_t n)
 {
 	enum { TRIES = 100 };
-	uint8_t buffer[NL_REQUEST_MAX];
+	uint8_t buffer[NL_REQUEST_MAX] = { 0 }; /* what pads attributes, too */
 	struct nlmsghdr *nlh;
 	int r = -EINTR;
 
