@@ -2,8 +2,8 @@
 /* cgroup_mount.c - /proc/self → where cgroup2 is, and where in it this process is.
  *
  * What the kernel shows there counts from the root of our own cgroup namespace, and so does the
- * level of "socket cgroupv2" (net/netfilter/nft_socket.c, since Linux 6.11 and what was backported
- * from it; before, that level counted from the true root).
+ * level of "socket cgroupv2" (net/netfilter/nft_socket.c, nft_socket_cgroup_subtree_level();
+ * kernels before that, of 2024, count from the true root).
  */
 #include "policy/cgroup_mount.h"
 

@@ -295,11 +295,11 @@ start_all() {
 	service eager Type=oneshot ExecStart="/usr/local/bin/eager 192.0.2.1 9999 $1.each"
 	service eager@ Type=oneshot ExecStart="/usr/local/bin/eager 192.0.2.1 9999 $1.once"
 	systemctl daemon-reload
-	local i from=$EPOCHREALTIME
+	local i from=${EPOCHREALTIME/./}
 	for ((i = 0; i < starts; i++)); do
 		systemctl start eager
 	done
-	note "each took $((((${EPOCHREALTIME/./} - ${from/./}) / starts))) us"
+	note "each took $(((${EPOCHREALTIME/./} - from) / starts)) us"
 	systemctl start "eager@"{1..100}
 }
 
