@@ -286,7 +286,7 @@ soon() {
 	equal "$1: each was governed within 100 ms" 0 "$(awk '$2 - $1 > 100000' "$2" | wc -l)"
 }
 
-arrived() {
+datagrams() {
 	ip netns exec sink nft list counter inet count datagrams | sed -n 's/.*packets \([0-9]*\) .*/\1/p'
 }
 
@@ -319,12 +319,12 @@ for unit in eager eager@; do
 	ExecStartPre=+$(command -v uidwall) show ${unit/@/s} --wait
 	U
 done
-before=$(arrived)
+before=$(datagrams)
 start_all "$T/waits"
 soon "one after the other, with ExecStartPre=" "$T/waits.each" $starts
 soon "100 at once, with ExecStartPre=" "$T/waits.once" 100
 equal "with ExecStartPre= nothing gets out" "$before, 0 let through" \
-	"$(arrived), $(cat "$T/waits.each" "$T/waits.once" | awk '{ n += $3 } END { print n }') let through"
+	"$(datagrams), $(cat "$T/waits.each" "$T/waits.once" | awk '{ n += $3 } END { print n }') let through"
 systemctl stop uidwalld.socket uidwalld.service 2>"$T/stop"
 systemctl mask --quiet --runtime uidwalld.service uidwalld.socket
 lines=$(wc -l <"$T/waits.each")
