@@ -208,7 +208,6 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 
 	if (r_control == -EADDRINUSE)
 		return r_control;
-	asker_start();
 	sandbox_enter(&sandbox_options, &daemon->sandbox);
 	r = wall_open(&wall_options, &daemon->wall);
 	if (r == 0)
@@ -273,6 +272,7 @@ int daemon_run(const struct daemon_options *options)
 	 */
 	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	notify_init();
+	asker_start(); /* before anything is open that it would hold open */
 	r = start(&daemon, options);
 	if (r == 0) {
 		settle(&daemon);

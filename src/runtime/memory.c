@@ -205,6 +205,22 @@ int state_remove_previous(const char *folder)
 
 /* --- reading */
 
+const char *state_why_not(int r)
+{
+	switch (r) {
+	case -EBADMSG:
+		return "it is torn or was edited";
+	case -EPERM:
+		return "others than root and the daemon may write it";
+	case -EINVAL:
+		return "it is no regular file";
+	case -ELOOP:
+		return "it is a symbolic link";
+	default:
+		return strerror(-r);
+	}
+}
+
 /* A text that is taken apart from its beginning; `failed` stays set. */
 struct cutter {
 	char *at;
@@ -385,9 +401,7 @@ static int load_file(const char *path, struct arena *arena, struct memory *ret_m
 				 ret_checksum);
 	if (r < 0) {
 		diag_add(diags, DIAG_WARNING, (struct place){ path, 0, 0 }, "ignored: %s",
-			 r == -EBADMSG ? "it is torn or was edited" :
-			 r == -EPERM   ? "others than root and the daemon may write it" :
-					 strerror(-r));
+			 state_why_not(r));
 		return r;
 	}
 	memory.checksum = *ret_checksum;

@@ -103,6 +103,9 @@ int state_load_trial(const char *folder, struct trial *ret_trial, struct diags *
 /* Lasting once it returns 0; on -errno, without diags, it may or may not have been written. */
 int state_save_trial(const char *folder, const struct trial *trial);
 
+/* Why a file was not read, in words. */
+const char *state_why_not(int r);
+
 /* FNV-1a, 64 bits. */
 uint64_t state_checksum(const char *bytes, size_t n);
 

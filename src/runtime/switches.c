@@ -171,10 +171,7 @@ int state_load_switches(const char *folder, struct switches *ret_switches, struc
 	r = load_switches(path, &switches);
 	if (r < 0) {
 		diag_add(diags, DIAG_WARNING, (struct place){ path, 0, 0 },
-			 "ignored, nothing is off: %s",
-			 r == -EBADMSG ? "it is torn or was edited" :
-			 r == -EPERM   ? "others than root and the daemon may write it" :
-					 strerror(-r));
+			 "ignored, nothing is off: %s", state_why_not(r));
 		return r;
 	}
 	*ret_switches = switches;

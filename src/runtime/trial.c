@@ -170,9 +170,7 @@ int state_load_trial(const char *folder, struct trial *ret_trial, struct diags *
 			 "ignored (%s): a change that waited to be confirmed stays, and policies "
 			 "that "
 			 "were rolled back return",
-			 r == -EBADMSG ? "it is torn or was edited" :
-			 r == -EPERM   ? "others than root and the daemon may write it" :
-					 strerror(-r));
+			 state_why_not(r));
 		return r;
 	}
 	*ret_trial = trial;
