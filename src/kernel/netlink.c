@@ -3,6 +3,7 @@
 #include "kernel/netlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <time.h>
 
@@ -10,10 +11,15 @@
 
 #include "base/clock.h"
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14, asm-generic/socket.h */
+#endif
+
 enum {
 	ANSWER_MAX = 1 << 16, /* the kernel dumps in pieces of at most 32 KiB */
 	SEND_TRIES = 20,
 	SEND_PAUSE_MS = 10,
+	DRAIN_MAX = 100000, /* pieces */
 };
 
 struct netlink {
@@ -23,7 +29,7 @@ struct netlink {
 	uint8_t *answer; /* ANSWER_MAX bytes */
 };
 
-int netlink_open(int protocol, int timeout_ms, struct netlink **ret_netlink)
+static int netlink_new(int timeout_ms, struct netlink **ret_netlink)
 {
 	AUTO(netlink) struct netlink *netlink = calloc(1, sizeof(*netlink));
 
@@ -33,9 +39,72 @@ int netlink_open(int protocol, int timeout_ms, struct netlink **ret_netlink)
 	netlink->answer = malloc(ANSWER_MAX);
 	if (!netlink->answer)
 		return -ENOMEM;
+	*ret_netlink = TAKE(netlink);
+	return 0;
+}
+
+int netlink_open(int protocol, int timeout_ms, struct netlink **ret_netlink)
+{
+	AUTO(netlink) struct netlink *netlink = NULL;
+	int r = netlink_new(timeout_ms, &netlink);
+
+	if (r < 0)
+		return r;
 	netlink->mnl = mnl_socket_open2(protocol, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!netlink->mnl || mnl_socket_bind(netlink->mnl, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
+	*ret_netlink = TAKE(netlink);
+	return 0;
+}
+
+static bool option_is(int fd, int option, int wanted)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 && value == wanted;
+}
+
+/* Which network namespace a socket is in; 0: not known. */
+static uint64_t space_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
+/* A dump that was under way goes on while it is read. */
+static void drain(struct netlink *netlink)
+{
+	const struct nlmsghdr *unused;
+	int n = 0;
+
+	for (unsigned i = 0; i < DRAIN_MAX && n != -EAGAIN; i++)
+		n = netlink_receive(netlink, 0, &unused);
+}
+
+int netlink_adopt(int fd, int protocol, int timeout_ms, struct netlink **ret_netlink)
+{
+	AUTO(fd) int here = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	AUTO(netlink) struct netlink *netlink = NULL;
+	int r;
+
+	if (here < 0)
+		return -errno;
+	if (!option_is(fd, SO_DOMAIN, AF_NETLINK) || !option_is(fd, SO_PROTOCOL, protocol))
+		return -EPROTOTYPE;
+	if (space_of(fd) != space_of(here))
+		return -EXDEV;
+	r = netlink_new(timeout_ms, &netlink);
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return -errno;
+	netlink->mnl = mnl_socket_fdopen(fd);
+	if (!netlink->mnl)
+		return -errno;
+	drain(netlink);
 	*ret_netlink = TAKE(netlink);
 	return 0;
 }

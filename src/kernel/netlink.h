@@ -11,6 +11,10 @@ struct netlink;
 
 /* protocol: NETLINK_ROUTE, ...; timeout_ms: for each answer, as a whole. 0 or -errno. */
 int netlink_open(int protocol, int timeout_ms, struct netlink **ret_netlink);
+/* The same with a socket that an earlier process left; what waits in it is thrown away. The fd is
+ * taken where it succeeds.
+ */
+int netlink_adopt(int fd, int protocol, int timeout_ms, struct netlink **ret_netlink);
 void netlink_close(struct netlink *netlink); /* NULL is fine */
 DEFINE_CLEANUP(netlink, struct netlink *, netlink_close)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* control.c - a path, or $LISTEN_FDS → a listening socket that learns who is calling.
+/* control.c - a path, or what was handed over → a listening socket that learns who is calling.
  *
  * Credentials are attached when a message is sent, not when it is read: SO_PASSCRED has to be set
  * before the first client connects, which for a socket of systemd's means PassCredentials= in its
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-enum { FIRST_HANDED_FD = 3, BACKLOG = 1024 };
+enum { BACKLOG = 1024 };
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* Linux 6.16, asm-generic/socket.h */
@@ -24,20 +24,6 @@ static int fail(struct diags *diags, const char *path, int r, const char *what)
 {
 	diag_add(diags, DIAG_ERROR, (struct place){ path, 0, 0 }, "%s: %s", what, strerror(-r));
 	return r;
-}
-
-/* By sd_listen_fds(3): only for us, only one. Returns the number of sockets handed over. */
-static int count_handed(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	int n = 0;
-
-	if (pid && fds && strtol(pid, NULL, 10) == getpid())
-		n = (int)strtol(fds, NULL, 10);
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
-	return n > 0 ? n : 0;
 }
 
 static bool option_is(int fd, int option, int wanted)
@@ -63,22 +49,22 @@ static int prepare(int fd)
 	return 0;
 }
 
-static int take_handed(int n, int *ret_fd, struct diags *diags)
+static int take_handed(const struct handed *handed, struct diags *diags)
 {
-	if (n != 1) {
+	if (handed->n_control != 1) {
 		diag_add(diags, DIAG_ERROR, (struct place){ 0 },
-			 "expected one control socket from the service manager, got %d", n);
+			 "expected one control socket from the service manager, got %u",
+			 handed->n_control);
 		return -EINVAL;
 	}
-	if (!option_is(FIRST_HANDED_FD, SO_DOMAIN, AF_UNIX) ||
-	    !option_is(FIRST_HANDED_FD, SO_TYPE, SOCK_STREAM) ||
-	    !option_is(FIRST_HANDED_FD, SO_ACCEPTCONN, 1)) {
+	if (!option_is(handed->control, SO_DOMAIN, AF_UNIX) ||
+	    !option_is(handed->control, SO_TYPE, SOCK_STREAM) ||
+	    !option_is(handed->control, SO_ACCEPTCONN, 1)) {
 		diag_add(diags, DIAG_ERROR, (struct place){ 0 },
 			 "what the service manager handed over is not a listening unix stream "
 			 "socket (ListenStream=/path)");
 		return -EINVAL;
 	}
-	*ret_fd = FIRST_HANDED_FD;
 	return 0;
 }
 
@@ -141,19 +127,20 @@ static int make_socket(const char *path, struct control *ret_control, struct dia
 	return 0;
 }
 
-int control_open(const char *path, struct control *ret_control, struct diags *diags)
+int control_open(const char *path, const struct handed *handed, struct control *ret_control,
+		 struct diags *diags)
 {
-	int n = count_handed(), fd = -1, r;
+	int r;
 
-	if (!n)
+	if (!handed->n_control)
 		return make_socket(path, ret_control, diags);
-	r = take_handed(n, &fd, diags);
+	r = take_handed(handed, diags);
 	if (r < 0)
 		return r;
-	r = prepare(fd);
+	r = prepare(handed->control);
 	if (r < 0)
 		return fail(diags, NULL, r, "cannot use the socket of the service manager");
-	*ret_control = (struct control){ .fd = fd };
+	*ret_control = (struct control){ .fd = handed->control };
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/diag.h"
+#include "runtime/handed.h"
 
 struct control {
 	int fd;
@@ -15,7 +16,8 @@ struct control {
 };
 
 /* -EADDRINUSE: another daemon answers there. */
-int control_open(const char *path, struct control *ret_control, struct diags *diags);
+int control_open(const char *path, const struct handed *handed, struct control *ret_control,
+		 struct diags *diags);
 void control_close(struct control *control); /* removes the socket if it still is ours */
 
 #endif

@@ -184,7 +184,8 @@ static int start_server(struct daemon *daemon)
 /* What needs more rights than the daemon has later, and reads nothing that somebody else wrote. The
  * folders are the units' work, for a daemon that is started by hand.
  */
-static int open_control(struct daemon *daemon, const struct daemon_options *options)
+static int open_control(struct daemon *daemon, const struct handed *handed,
+			const struct daemon_options *options)
 {
 	AUTO(diags) struct diags diags;
 	int r;
@@ -192,7 +193,7 @@ static int open_control(struct daemon *daemon, const struct daemon_options *opti
 	diags_init(&diags);
 	file_make_folder(options->state, false, 0750);
 	file_make_folder(options->control, true, 0755);
-	r = control_open(options->control, &daemon->control, &diags);
+	r = control_open(options->control, handed, &daemon->control, &diags);
 	log_diags(&diags);
 	return r;
 }
@@ -200,12 +201,16 @@ static int open_control(struct daemon *daemon, const struct daemon_options *opti
 static int start(struct daemon *daemon, const struct daemon_options *options)
 {
 	struct wall_options wall_options = { options->config, options->policies, options->state,
-					     notify_phase };
+					     notify_phase, -1 };
 	struct sandbox_options sandbox_options = { options->config, options->policies,
 						   options->state, options->control,
 						   options->no_seccomp };
-	int r, r_control = open_control(daemon, options);
+	struct handed handed;
+	int r, r_control;
 
+	handed_take(&handed);
+	wall_options.table_fd = handed.table;
+	r_control = open_control(daemon, &handed, options);
 	if (r_control == -EADDRINUSE)
 		return r_control;
 	sandbox_enter(&sandbox_options, &daemon->sandbox);
@@ -214,6 +219,9 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 		r = wall_start(daemon->wall);
 	if (r < 0)
 		return r;
+	/* While the manager keeps this socket the table has an owner, whatever becomes of us. */
+	if (nl_table_features(daemon->wall->table)->owner_persist)
+		notify_store(nl_table_fd(daemon->wall->table), HANDED_TABLE);
 	if (r_control < 0) {
 		log_error("the wall stands, but without a control socket nobody can ask or change "
 			  "anything; giving up");

@@ -63,10 +63,35 @@ void notify_init(void)
 	unsetenv("WATCHDOG_PID");
 }
 
-void notify_send(const char *format, ...)
+/* fd -1: none goes along. */
+static void send_text(const char *text, size_t n, int with)
 {
 	struct timeval patience = { .tv_sec = 5 };
-	AUTO(fd) int fd = -1;
+	AUTO(fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				  .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)text, .iov_len = n };
+	struct msghdr message = { .msg_name = &notify.address,
+				  .msg_namelen = notify.length,
+				  .msg_iov = &iov,
+				  .msg_iovlen = 1 };
+
+	if (with >= 0) {
+		memcpy(CMSG_DATA(&control.header), &with, sizeof(with));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
+		log_warning("cannot notify the service manager: %s", strerror(errno));
+}
+
+void notify_send(const char *format, ...)
+{
 	AUTO(mem) char *text = NULL;
 	va_list args;
 	int n;
@@ -76,15 +101,20 @@ void notify_send(const char *format, ...)
 	va_start(args, format);
 	n = vasprintf(&text, format, args);
 	va_end(args);
-	if (n < 0) {
+	if (n < 0)
 		text = NULL;
-		return;
-	}
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-	    sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&notify.address,
-		   notify.length) < 0)
-		log_warning("cannot notify the service manager: %s", strerror(errno));
+	else
+		send_text(text, (size_t)n, -1);
+}
+
+void notify_store(int fd, const char *name)
+{
+	char text[128];
+	int n = snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
+
+	/* Not watched for errors: messages that were lost are one, and would end the keeping. */
+	if (notify.length)
+		send_text(text, (size_t)n, fd);
 }
 
 void notify_reloading(void)

@@ -12,6 +12,8 @@ void notify_init(void);
 /* Lines of "KEY=VALUE". */
 void notify_send(const char *format, ...) PRINTF(1, 2);
 void notify_reloading(void);
+/* Leaves a copy of a descriptor with the service manager, which hands it to the next process. */
+void notify_store(int fd, const char *name);
 /* STATUS=, and a sign of life: for the phases of something that takes long. */
 void notify_phase(const char *phase);
 

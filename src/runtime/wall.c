@@ -35,7 +35,7 @@ int wall_open(const struct wall_options *options, struct wall **ret_wall)
 		abort();
 	wall->options = *options;
 	wall->started = time(NULL);
-	r = nl_table_open(&wall->table, &diags);
+	r = nl_table_adopt(options->table_fd, &wall->table, &diags);
 	if (r == 0 && getenv("UIDWALLD_NO_TABLE_OWNER")) /* for tests: as before Linux 6.9 */
 		nl_table_forgo_owner(wall->table);
 	if (r == 0)

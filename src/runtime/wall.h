@@ -14,6 +14,7 @@ struct wall_options {
 	const char *policies;
 	const char *state;
 	void (*progress)(const char *phase); /* called between the phases of a change */
+	int table_fd; /* the socket that owns the table, of an earlier process; -1: there is none */
 };
 
 /* What came of the last change, or attempt at one. */

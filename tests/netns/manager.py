@@ -4,6 +4,7 @@
 
 Speaks TAP. COMMAND starts a daemon that listens, where no socket is handed over, on CONTROL.
 """
+import fcntl
 import json
 import os
 import signal
@@ -65,7 +66,7 @@ def table_remove():
 class Daemon:
     """One run, and what it told."""
 
-    def __init__(self, abstract=False, listener=None, env=None, listen_pid=None):
+    def __init__(self, abstract=False, listener=None, env=None, listen_pid=None, stored=None):
         if abstract:
             name = f"@uidwall-test-{os.getpid()}-{time.monotonic_ns()}"
         else:
@@ -79,20 +80,22 @@ class Daemon:
         st = os.fstat(err)
         full = dict(os.environ, NOTIFY_SOCKET=name, JOURNAL_STREAM=f"{st.st_dev}:{st.st_ino}")
         full.update(env or {})
-        if listener:
-            full.update(LISTEN_FDS="1", LISTEN_PID="0")
+        handed = [s.fileno() for s in (listener, stored) if s]
+        if handed:
+            full.update(LISTEN_FDS=str(len(handed)), LISTEN_PID="0")
+        if stored:
+            full.update(LISTEN_FDNAMES="uidwalld.socket:table" if listener else "table")
 
         def prepare():
             os.dup2(err, 2)
-            if listener:
-                if listener.fileno() == 3:
-                    os.set_inheritable(3, True)
-                else:
-                    os.dup2(listener.fileno(), 3)
+            copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in handed]
+            for i, fd in enumerate(copies):
+                os.dup2(fd, 3 + i)
+                os.close(fd)
 
         # LISTEN_PID has to be the daemon's: a shell puts its own there and becomes it.
         command = COMMAND
-        if listener:
+        if handed:
             pid = listen_pid or "$$"
             command = ["sh", "-c", f'LISTEN_PID={pid} exec "$@"', "sh"] + COMMAND
         self.process = subprocess.Popen(
@@ -109,6 +112,14 @@ class Daemon:
         while not messages or word not in messages[-1].split("\n"):
             messages.append(self.told())
         return messages
+
+    def stored(self):
+        """The descriptor that it leaves with its manager."""
+        while True:
+            message, fds, _, _ = socket.recv_fds(self.notify, 65536, 1)
+            if message.startswith(b"FDSTORE=1"):
+                return message.decode(), socket.socket(fileno=fds[0])
+            assert b"READY=1" not in message
 
     def quiet(self, seconds):
         self.notify.settimeout(seconds)
@@ -139,7 +150,7 @@ def life():
     messages = daemon.told_until("READY=1")
     report(table_stands(), "READY=1 comes once the rules are there")
     report(
-        all(message.startswith("STATUS=") for message in messages[:-1]),
+        all(message.startswith(("STATUS=", "FDSTORE=1")) for message in messages[:-1]),
         "before it only what is being done",
         messages,
     )
@@ -271,6 +282,42 @@ def activation():
     daemon.end()
 
 
+def storing():
+    """The socket that owns the table outlives the daemon, and is the next one's."""
+    table_remove()
+    listener, path = unix_listener(1)
+    daemon = Daemon(listener=listener)
+    if not end(begin(path, "status"))["kernel"]["owner_persist"]:
+        daemon.kill()
+        daemon.end()
+        return
+    message, table = daemon.stored()
+    report(
+        message == "FDSTORE=1\nFDNAME=table\nFDPOLL=0", "the table's socket is stored", message
+    )
+    port = table.getsockname()[0]
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        daemon.kill(number)
+        daemon.end()
+        table_remove()
+        report(table_stands(), f"{number.name}: nobody else can remove the table")
+        daemon = Daemon(listener=listener, stored=table)
+        again = daemon.stored()[1]
+        report(again.getsockname()[0] == port, "... and the next daemon has the same socket")
+        answer = end(begin(path, "apply"))
+        report(answer["ok"] and not answer["replaced_whole"], "... and can change it", answer)
+        again.close()
+    daemon.kill()
+    daemon.end()
+    table.close()
+    daemon = Daemon(listener=listener, stored=socket.socket())
+    daemon.told_until("READY=1")
+    report(isinstance(end(begin(path, "status")), dict), "any other socket is passed over")
+    daemon.kill()
+    status, log = daemon.end()
+    report(status == 0 and "cannot be used" in log, "... and said to be", [status, log])
+
+
 def wrong_sockets():
     table_remove()
     tcp = socket.socket()
@@ -296,6 +343,7 @@ def main():
     watchdog()
     idle()
     activation()
+    storing()
     wrong_sockets()
     print(f"1..{n_tests}")
     return n_failed != 0

@@ -211,23 +211,50 @@ int nl_table_next_deed(struct nl_table *table, struct nl_deed *ret_deed)
 
 /* --- the handle ------------------------------------------------------------------------------- */
 
-int nl_table_open(struct nl_table **ret_table, struct diags *diags)
+static int open_socket(int fd, struct nl_table *table, struct diags *diags)
 {
 	static const struct nl_outcome no_answer;
+	int r = fd < 0 ? -EBADF : nl_sock_adopt(fd, &table->sock);
+
+	if (r < 0 && fd >= 0) {
+		diag_add(diags, DIAG_WARNING, (struct place){ 0 },
+			 "the socket that an earlier uidwalld left cannot be used: %s",
+			 strerror(-r));
+		close(fd);
+	}
+	if (r < 0)
+		r = nl_sock_open(&table->sock);
+	return r < 0 ? nl_report(&no_answer, r, NULL, NULL, diags) : 0;
+}
+
+int nl_table_adopt(int fd, struct nl_table **ret_table, struct diags *diags)
+{
 	AUTO(nl_table) struct nl_table *table = calloc(1, sizeof(*table));
 	int r;
 
 	if (!table)
 		return -ENOMEM;
-	table->exprs = nl_exprs_new();
-	r = table->exprs ? nl_sock_open(&table->sock) : -ENOMEM;
+	r = open_socket(fd, table, diags);
 	if (r < 0)
-		return nl_report(&no_answer, r, NULL, NULL, diags);
+		return r;
+	table->exprs = nl_exprs_new();
+	if (!table->exprs)
+		return -ENOMEM;
 	r = nl_probe(table->sock, table->exprs, &table->features, diags);
 	if (r < 0)
 		return r;
 	*ret_table = TAKE(table);
 	return 0;
+}
+
+int nl_table_open(struct nl_table **ret_table, struct diags *diags)
+{
+	return nl_table_adopt(-1, ret_table, diags);
+}
+
+int nl_table_fd(const struct nl_table *table)
+{
+	return nl_sock_fd(table->sock);
 }
 
 void nl_table_close(struct nl_table *table)

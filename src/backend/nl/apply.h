@@ -20,7 +20,10 @@ struct nl_deed; /* monitor.h */
 
 /* Opens the netlink socket and probes what the kernel can; changes no rules. -errno with diags. */
 int nl_table_open(struct nl_table **ret_table, struct diags *diags);
-void nl_table_close(struct nl_table *table); /* the rules stay; NULL is fine */
+/* The same with the socket of an earlier process, which is closed where it cannot be used. */
+int nl_table_adopt(int fd, struct nl_table **ret_table, struct diags *diags);
+int nl_table_fd(const struct nl_table *table); /* to be left to a later process */
+void nl_table_close(struct nl_table *table);   /* the rules stay; NULL is fine */
 DEFINE_CLEANUP(nl_table, struct nl_table *, nl_table_close)
 
 struct nl_result {

@@ -40,15 +40,16 @@ static void set_option(const struct nl_sock *sock, int option)
 	(void)setsockopt(netlink_fd(sock->netlink), SOL_NETLINK, option, &one, sizeof(one));
 }
 
-int nl_sock_open(struct nl_sock **ret_sock)
+static int open_or_adopt(int fd, struct nl_sock **ret_sock)
 {
 	AUTO(nl_sock) struct nl_sock *sock = calloc(1, sizeof(*sock));
-	int size = RECEIVE_BUFFER, fd, r;
+	int size = RECEIVE_BUFFER, r;
 
 	if (!sock)
 		return -ENOMEM;
 	sock->table = IR_TABLE_NAME;
-	r = netlink_open(NETLINK_NETFILTER, ANSWER_TIMEOUT_MS, &sock->netlink);
+	r = fd < 0 ? netlink_open(NETLINK_NETFILTER, ANSWER_TIMEOUT_MS, &sock->netlink) :
+		     netlink_adopt(fd, NETLINK_NETFILTER, ANSWER_TIMEOUT_MS, &sock->netlink);
 	if (r < 0)
 		return r;
 	set_option(sock, NETLINK_EXT_ACK);
@@ -58,6 +59,21 @@ int nl_sock_open(struct nl_sock **ret_sock)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	*ret_sock = TAKE(sock);
 	return 0;
+}
+
+int nl_sock_open(struct nl_sock **ret_sock)
+{
+	return open_or_adopt(-1, ret_sock);
+}
+
+int nl_sock_adopt(int fd, struct nl_sock **ret_sock)
+{
+	return open_or_adopt(fd, ret_sock);
+}
+
+int nl_sock_fd(const struct nl_sock *sock)
+{
+	return netlink_fd(sock->netlink);
 }
 
 void nl_sock_close(struct nl_sock *sock)

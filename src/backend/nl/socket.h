@@ -16,6 +16,9 @@ struct nl_sock;
 
 /* 0 or -errno: -EPROTONOSUPPORT where the kernel has no netfilter netlink. */
 int nl_sock_open(struct nl_sock **ret_sock);
+/* The same with a socket that an earlier process left; taken where it succeeds. */
+int nl_sock_adopt(int fd, struct nl_sock **ret_sock);
+int nl_sock_fd(const struct nl_sock *sock);
 void nl_sock_close(struct nl_sock *sock);
 DEFINE_CLEANUP(nl_sock, struct nl_sock *, nl_sock_close)
 
