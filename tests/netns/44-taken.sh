@@ -15,6 +15,11 @@ check "a kernel without owners is said to be one" eval 'uidwall status | grep -q
 
 # --- each way to take it away, under a flood ---------------------------------------------------------
 
+# shellcheck disable=SC2317 # called by check
+was_done() {
+	[[ $(taken .what) == *"$1"* ]]
+}
+
 # deed NAME WORDS COMMAND...: does it; the table is whole again, and the log says WORDS about who did it
 deed() {
 	local name=$1 words=$2 before after
@@ -24,7 +29,7 @@ deed() {
 	check "$name: put back" wait_until 5 settled
 	after=$(taken .count)
 	is "... and counted" "$after" -eq $((before + 1))
-	check "... as what it was" eval '[[ $(taken .what) == *"$words"* ]]'
+	check "... as what it was" was_done "$words"
 	check "... and whose" eval '[[ $(taken .by) == "nft (pid "* ]]'
 	note "$name: $(taken .by) $(taken .what); $(taken .repair_us) us"
 	slowest=$(($(taken .repair_us) > slowest ? $(taken .repair_us) : slowest))
