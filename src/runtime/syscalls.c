@@ -34,21 +34,20 @@ static const char *const allowed[] = {
 	/* memory; none that holds new code: see restricted[] */
 	"brk madvise mremap munmap",
 	/* files, as far as Landlock and their modes let it */
-	"access close dup faccessat faccessat2 fcntl fdatasync fstat fstatfs fsync ftruncate",
-	"getcwd getdents64 link linkat lseek lstat name_to_handle_at newfstatat open openat",
-	"pread64 pwrite64 read readlink readlinkat readv rename renameat renameat2 stat statfs",
-	"statx unlink unlinkat write writev",
+	"access close faccessat faccessat2 fcntl fstat fstatfs fsync getcwd getdents64 link linkat",
+	"lseek lstat newfstatat open openat pread64 read readlink rename renameat renameat2 stat",
+	"statfs statx unlink unlinkat write writev",
 	/* waiting */
-	"clock_nanosleep epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd2 nanosleep",
-	"inotify_add_watch inotify_init1 inotify_rm_watch pipe2 poll ppoll pselect6 select",
-	"timerfd_create timerfd_gettime timerfd_settime",
-	/* sockets, of two families: see restricted[] */
-	"accept4 bind connect getpeername getsockname getsockopt recvfrom recvmmsg recvmsg",
-	"sendmmsg sendmsg sendto setsockopt shutdown",
+	"clock_nanosleep epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd2 inotify_add_watch",
+	"inotify_init1 inotify_rm_watch nanosleep pipe2 poll ppoll timerfd_create timerfd_settime",
+	/* sockets, of two families: see restricted[]; to the service manager it writes unconnected
+	 */
+	"accept4 bind getsockname getsockopt recvfrom recvmsg sendmsg sendto setsockopt",
 	/* itself */
 	"exit exit_group futex getegid geteuid getgid getpid getppid getrandom gettid getuid",
-	"restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity",
-	"membarrier sched_yield set_robust_list sysinfo uname",
+	"membarrier restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_yield "
+	"sysinfo",
+	"uname",
 	/* clocks: only where the vdso has none */
 	"clock_getres clock_gettime gettimeofday time",
 #ifdef UIDWALL_SANITIZERS
@@ -62,7 +61,7 @@ static const char *const forbidden[] = {
 	/* other programs and processes */
 	"execve execveat fork vfork clone3 kill tkill pidfd_open shmget shmat remap_file_pages",
 	"chmod fchmod fchmodat chown fchown fchownat lchown mkdir mkdirat mknod mknodat symlink",
-	"symlinkat listen memfd_create add_key keyctl request_key",
+	"symlinkat connect listen memfd_create add_key keyctl request_key",
 #ifndef UIDWALL_SANITIZERS
 	"clone prctl ptrace",
 #endif

@@ -85,6 +85,7 @@ intrude() {
 	gets EAFNOSUPPORT socket 17 3 0
 	gets ENOSYS socket 16 3 15              # netlink, uevents
 	gets ENOSYS socket 40 1 0               # vsock
+	gets EPERM connect 0 =x 2
 	gets EPERM listen 0 1
 	gets EPERM mmap 0 4096 7 0x22 -1 0
 	gets EPERM mmap 0 4096 5 0x22 -1 0
