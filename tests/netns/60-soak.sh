@@ -24,8 +24,9 @@ soaked_run() {
 	local uid wrap=() more=()
 	uid=$(uid_of uidwall)
 	if [[ $how == valgrind ]]; then
-		wrap=(valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect,possible
-			--errors-for-leak-kinds=definite,indirect,possible --error-exitcode=98
+		wrap=(valgrind --quiet --leak-check=full --error-exitcode=98
+			--show-leak-kinds="definite,indirect,possible"
+			--errors-for-leak-kinds="definite,indirect,possible"
 			--child-silent-after-fork=yes --vgdb=no)
 		more=(--no-seccomp)
 	fi

@@ -231,12 +231,20 @@ def rss_kib():
         return [int(line.split()[1]) for line in text if line.startswith("VmRSS")][0]
 
 
-def sample():
+def settled_descriptors(wanted, patience=2):
+    """What was hung up last may not have been closed yet."""
+    end = time.monotonic() + patience
+    while (n := hostile.descriptors()) != wanted and time.monotonic() < end:
+        time.sleep(0.02)
+    return n
+
+
+def sample(wanted):
     restore()
     call({"call": "on"})
     call({"call": "apply"})
     answer = ask({"call": "status"})[1]
-    return {"fds": hostile.descriptors(), "memory": answer["memory"], "rss_kib": rss_kib()}
+    return {"fds": settled_descriptors(wanted), "memory": answer["memory"], "rss_kib": rss_kib()}
 
 
 def judge(samples):
@@ -245,17 +253,22 @@ def judge(samples):
         print(f"# at {percent} %: {held}", flush=True)
     late = samples[len(samples) // 10 - 1 :]
     first = late[0]
-    report(all(s["fds"] == first["fds"] for s in late), "descriptors: the same all the time", late)
+    extremes = {key: [min(s[key] for s in late), max(s[key] for s in late)] for key in first}
+    report(
+        all(s["fds"] == first["fds"] for s in late),
+        f"descriptors: {first['fds']}, the same all the time",
+        extremes,
+    )
     report(
         max(s["memory"] for s in late) <= first["memory"] + MEMORY_SLACK,
         f"malloc: {first['memory']} bytes, and never {MEMORY_SLACK} more",
-        late,
+        extremes,
     )
     if HOW == "plain":
         report(
             max(s["rss_kib"] for s in late) <= first["rss_kib"] + RSS_SLACK,
             f"resident memory: {first['rss_kib']} KiB, and never {RSS_SLACK} more",
-            late,
+            extremes,
         )
 
 
@@ -268,7 +281,7 @@ def main():
             if random.randrange(period // TICK) == 0:
                 what()
         while len(samples) < SAMPLES * tick // ticks:
-            samples.append(sample())
+            samples.append(sample(samples[0]["fds"] if samples else hostile.descriptors()))
     counts["seconds"] = round(time.monotonic() - started)
     print(f"# {HOURS:g} hours' worth: {counts}", flush=True)
     judge(samples)
