@@ -14,7 +14,10 @@
 /* Of each service. A connection that outlives its group is closed by its far side, or by the kernel
  * after some minutes (tcp_orphan_retries); until then a unit can be started again many times.
  */
-enum { GONE_GROUPS_MAX = 256 };
+enum {
+	GONE_GROUPS_MAX = 256,
+	GONE_GROUPS_MORE = 64, /* before they are cut back to that: not at every restart */
+};
 
 static bool has_group(const struct policy_set *set, uint64_t id)
 {
@@ -59,7 +62,7 @@ static int compare_groups(const void *a, const void *b)
 struct gathering {
 	struct policy_set *set;
 	struct arena *arena, *scratch;
-	unsigned *n_gone; /* by service */
+	unsigned *n_gone; /* by service; in the end: too many */
 	struct unit_group *list;
 	size_t n;
 };
@@ -72,13 +75,12 @@ static void gather_begin(struct gathering *g, struct policy_set *set, struct are
 		*ARENA_APPEND(arena, g->list, g->n) = set->groups[i];
 }
 
-/* To be called for the latest first: ids only ever grow. */
 static void gather_gone(struct gathering *g, const struct service *service, uint64_t id,
 			unsigned level, const char *path, const char *nft_path)
 {
-	if (!service || has_group(g->set, id) ||
-	    g->n_gone[service - g->set->services]++ >= GONE_GROUPS_MAX)
+	if (!service || has_group(g->set, id))
 		return;
+	g->n_gone[service - g->set->services]++;
 	*ARENA_APPEND(g->arena, g->list, g->n) = (struct unit_group){
 		.id = id,
 		.level = (uint8_t)level,
@@ -89,12 +91,25 @@ static void gather_gone(struct gathering *g, const struct service *service, uint
 	};
 }
 
+/* Sorted, and without the oldest of those that are too many: ids only ever grow. */
 static void gather_end(struct gathering *g)
 {
+	size_t kept = 0;
+
 	if (g->n)
 		qsort(g->list, g->n, sizeof(*g->list), compare_groups);
+	for (size_t i = 0; i < g->set->n_services; i++) {
+		unsigned n = g->n_gone[i];
+
+		g->n_gone[i] = n > GONE_GROUPS_MAX + GONE_GROUPS_MORE ? n - GONE_GROUPS_MAX : 0;
+	}
+	for (size_t i = 0; i < g->n; i++)
+		if (!g->list[i].is_gone || !g->n_gone[g->list[i].service])
+			g->list[kept++] = g->list[i];
+		else
+			g->n_gone[g->list[i].service]--;
 	g->set->groups = g->list;
-	g->set->n_groups = g->n;
+	g->set->n_groups = kept;
 	arena_free(g->scratch);
 }
 
@@ -118,13 +133,6 @@ void groups_find(const struct policy_set *set, const struct policy_set *before,
 	gather_end(&g);
 }
 
-static int compare_left(const void *a, const void *b)
-{
-	const struct nl_group *x = a, *y = b;
-
-	return x->id > y->id ? -1 : x->id < y->id;
-}
-
 /* The service with a unit whose chain that is, or NULL. */
 static const struct service *service_of_chain(const struct policy_set *set, const char *chain)
 {
@@ -141,20 +149,15 @@ static const struct service *service_of_chain(const struct policy_set *set, cons
 void groups_inherit(const struct policy_set *set, const struct nl_group *left, size_t n_left,
 		    struct arena *arena, struct policy_set *ret_set)
 {
-	struct nl_group *sorted = arena_alloc(arena, n_left * sizeof(*sorted));
 	struct gathering g;
 
 	*ret_set = *set;
 	gather_begin(&g, ret_set, arena);
-	for (size_t i = 0; i < n_left; i++)
-		sorted[i] = left[i];
-	if (n_left)
-		qsort(sorted, n_left, sizeof(*sorted), compare_left);
 	for (size_t i = 0; i < n_left; i++) {
-		const struct service *service = service_of_chain(ret_set, sorted[i].chain);
+		const struct service *service = service_of_chain(ret_set, left[i].chain);
 
 		if (service)
-			gather_gone(&g, service, sorted[i].id, units_level(service->policy->unit),
+			gather_gone(&g, service, left[i].id, units_level(service->policy->unit),
 				    service->policy->unit, "");
 	}
 	gather_end(&g);
