@@ -2,121 +2,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every way out that we know of, tried by an attacker in a service's place: without a policy it must get
 # something out, else it proves nothing; with one, nothing may arrive outside, unless docs/security.md
-# says that it does. Topology: ../netns/lib.sh; the sink's part is driver.py's.
+# says that it does. Topology: lib.sh; the sink's part is driver.py's.
 #
 #     10-ways.sh [PATTERN...]          only ways whose name matches
 #     PHASES='off default' 10-ways.sh  only these phases
-. "$(dirname "$0")/../netns/lib.sh"
-command -v python3 >/dev/null || skip_all "needs the program python3"
+. "$(dirname "$0")/lib.sh"
 private "$@"
 
 : "${ATTACKER:=$builddir/tests/escape/attacker}"
-HERE=$srcdir/tests/escape
 PHASES=${PHASES:-off default unit}
-
-# The sink answers for all addresses itself, without NAT: attempts and their peers know real addresses.
-sink_make() {
-	stop outside
-	stop capture
-	in_sink nft delete table inet sink
-	in_sink ip route add local 198.18.0.0/15 dev lo
-	in_sink ip route add local 192.0.2.53 dev lo
-	in_sink ip -6 route add local 2001:db8:bad::/48 dev lo
-	in_sink ip -6 route add local 2001:db8:f::/48 dev lo
-	in_sink ip -6 route add local 2001:db8::53 dev lo
-	in_sink nft -f - <<-'E'
-		table inet sink {
-			chain hole { # handmade.h
-				type filter hook output priority filter;
-				tcp sport 9-60 tcp flags & rst == rst drop
-			}
-		}
-	E
-	in_sink sysctl -qw net.ipv6.ip_nonlocal_bind=1 net.ipv4.ip_nonlocal_bind=1
-	LINK_LOCAL=$(in_sink ip -j -6 address show dev eth0 scope link | jq -r 'first(.[].addr_info[]?.local // empty)')
-}
-
-# Settings that some machines have and that give an attacker more to try.
-box_settings() {
-	# fast open without cookies; ports below 1024 for everybody, as container engines like it
-	sysctl -qw net.ipv4.tcp_fastopen=0x207 net.ipv4.ip_unprivileged_port_start=0
-	in_sink sysctl -qw net.ipv4.tcp_fastopen=0x603
-	ip mptcp limits set subflow 8 add_addr_accepted 8
-	in_sink ip mptcp limits set subflow 8 add_addr_accepted 8
-}
-
-# policy_text [KEY-AND-VALUE,]: DNS, a friend's one port, some ports to listen on
-policy_text() {
-	jq -n --argjson more "{ ${1:-} }" '{
-		user: "blog",
-		connect: [
-			{ to: "198.19.0.0/16", port: 7000 },
-			{ to: "2001:db8:f::/48", port: 7000 },
-			{ to: "198.19.0.0/16", port: 7000, protocol: "udp" },
-			{ to: "2001:db8:f::/48", port: 7000, protocol: "udp" }
-		],
-		listen: ([ range(3000; 3064) | { port: . } ] +
-			[ range(4000; 4064) | { port: ., protocol: "udp" } ])
-	} + $more'
-}
-
-# A command for the driver: that policy, or none, is in force when it ends.
-command_make() {
-	cat >"$T/bin/$1" <<-E
-		#!/bin/sh
-		rm -f "$POLICIES/blog.json"
-		[ ! -e "$T/$1.json" ] || install -m 644 "$T/$1.json" "$POLICIES/blog.json"
-		out=\$("$T/bin/uidwall" apply --config "$CONFIG" --policies "$POLICIES" \
-			--control "$CONTROL" 2>&1) && exit
-		echo "\$out" | sed 's/^/# /'
-		exit 1
-	E
-	chmod 755 "$T/bin/$1"
-}
-
-# The daemon, and what a driver may put into force.
-policies_make() {
-	daemon_alive && return
-	policy_text >"$T/default.json"
-	policy_text "\"unit\": \"${GROUP#"$UNIFIED"}\"" >"$T/unit.json"
-	jq '.connect = [
-		{ to: "0.0.0.0/0", port: "1-65535" }, { to: "::/0", port: "1-65535" },
-		{ to: "0.0.0.0/0", port: "1-65535", protocol: "udp" },
-		{ to: "::/0", port: "1-65535", protocol: "udp" }
-	]' "$T/default.json" >"$T/permissive.json"
-	for name in none permissive default unit; do
-		command_make "$name"
-	done
-	start_daemon
-}
-
-# A control group for the service's processes. Those of runs that were killed go with the next one.
-group_make() {
-	UNIFIED=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)
-	[[ -w $UNIFIED/cgroup.procs ]] || skip_all "needs a cgroup2 mount"
-	find "$UNIFIED" -maxdepth 1 -name 'uidwall-escape.*' -exec rmdir {} + 2>/dev/null
-	GROUP=$UNIFIED/uidwall-escape.$RANDOM$RANDOM
-	mkdir "$GROUP" || die "cannot make the control group $GROUP"
-	trap group_remove EXIT
-}
-
-group_remove() {
-	echo 1 >"$GROUP/cgroup.kill"
-	wait_until 5 rmdir "$GROUP"
-}
 
 run_phase() {
 	local phase=$1 first=$2
 	shift 2
 	install -m 755 "$ATTACKER" "$T/bin/attacker"
-	PYTHONDONTWRITEBYTECODE=1 python3 "$HERE/driver.py" --phase "$phase" --first "$first" \
+	python3 "$HERE/driver.py" --phase "$phase" --first "$first" \
 		--uid "$(uid_of blog)" --other-uid "$(uid_of stranger)" --subuid 300000 --link-local "$LINK_LOCAL" \
 		--folder "$T/bin" --only "${ONLY:-*}" "$@" "$T/bin/attacker" \
 		"/usr/bin/python3 $HERE/attacker.py" || ((++n_failed))
 }
 
 ONLY=$*
-GROUP=
 sink_make
 box_settings
 group_make
@@ -129,6 +35,11 @@ for phase in $PHASES; do
 			--enforce "$T/bin/default"
 		;;
 	unit)
+		if [[ -z $GROUP ]]; then
+			pass "unit # SKIP needs a cgroup2 mount"
+			echo 1..1
+			continue
+		fi
 		policies_make
 		run_phase unit 6000 --before "$T/bin/none" --before "$T/bin/permissive" \
 			--enforce "$T/bin/unit" --cgroup "$GROUP"

@@ -377,4 +377,5 @@ def main():
     sys.exit(1 if report(options.phase, runner.done) else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 300, SMC = 43, RDS = 21, TIPC = 30, SCTP = 132, DCCP = 33, SOCK_DCCP_TYPE = 6 };
+enum { CONNECT_MS = 300 };
 
 /* Connects and sends: the end of most ways. Closes `fd`. */
 static int send_to(const struct way_aim *aim, int fd, const union way_address *to)
@@ -382,7 +382,7 @@ static int repair(const struct way_aim *aim, union way_address to)
 }
 WAY_EACH_FAMILY(repair)
 
-/* --- options, other protocols --------------------------------------------------------------------
+/* --- options --------------------------------------------------------------------
  */
 
 /* One connection with each option that a user may set and that might change what rules see. */
@@ -433,38 +433,6 @@ static int options(const struct way_aim *aim, union way_address to)
 	return WAY_TRIED;
 }
 WAY_EACH_FAMILY(options)
-
-static int other_protocol(const struct way_aim *aim, int family, int type, int protocol,
-			  const char *name)
-{
-	union way_address to = way_v4(aim->v4, aim->port);
-	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
-
-	if (fd < 0)
-		return way_cannot("%s: %s", name, strerror(errno));
-	return send_to(aim, fd, &to);
-}
-
-/* Shared memory over RDMA; falls back to TCP. */
-static int smc(const struct way_aim *aim)
-{
-	return other_protocol(aim, SMC, SOCK_STREAM, 0, "AF_SMC");
-}
-
-static int sctp(const struct way_aim *aim)
-{
-	return other_protocol(aim, AF_INET, SOCK_STREAM, SCTP, "SCTP");
-}
-
-static int dccp(const struct way_aim *aim)
-{
-	return other_protocol(aim, AF_INET, SOCK_DCCP_TYPE, DCCP, "DCCP");
-}
-
-static int rds(const struct way_aim *aim)
-{
-	return other_protocol(aim, RDS, SOCK_SEQPACKET, 0, "AF_RDS");
-}
 
 const struct way ways_tcp[] = {
 	WAY_ROWS("tcp-connect", "a plain connection", NULL, plain, "default", 0),
@@ -519,9 +487,5 @@ const struct way ways_tcp[] = {
 		 "default", 0),
 	WAY_ROWS("tcp-options", "with each socket option that a user may set", NULL, options,
 		 "default", 0),
-	{ "smc-connect", "SMC, which falls back to TCP", NULL, smc, "default", 0 },
-	{ "sctp-connect", "SCTP", NULL, sctp, "default", 0 },
-	{ "dccp-connect", "DCCP", NULL, dccp, "default", 0 },
-	{ "rds-connect", "RDS", NULL, rds, "default", 0 },
 	{ 0 },
 };
