@@ -16,6 +16,7 @@ groups() {
 	if [[ -z ${GROUPS_NAME:-} ]]; then
 		export GROUPS_NAME=uwtest$$.slice
 		mkdir "$GROUPS_MOUNT/$GROUPS_NAME" 2>/dev/null || skip_all "no control groups can be made"
+		# shellcheck disable=SC2034 # held open by all of us, that is all
 		exec {GROUPS_PIPE}> >(setsid bash -c '
 			trap "" HUP INT TERM
 			cat >/dev/null
