@@ -142,9 +142,6 @@ class Operation:
         self.prepared(scene)
 
     def run(self, daemon, patience):
-        if self.call is None:
-            time.sleep(EXPIRE_S)
-            return {}, None
         return daemon.ask(self.call, patience, **self.arguments)
 
 
@@ -194,7 +191,10 @@ OPERATIONS = {o.name: o for o in (
 
 
 def outcome_of(operation, daemon, patience=box.PATIENCE):
-    """Runs it: "done", "refused: why", or "no answer"."""
+    """Runs it: "done", "refused: why", "no answer"; or "over": nobody was asked."""
+    if operation.call is None:
+        time.sleep(EXPIRE_S)
+        return "over"
     try:
         answer, error = operation.run(daemon, patience)
     except (OSError, Died, ValueError) as e:
