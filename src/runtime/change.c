@@ -478,7 +478,8 @@ static int restore_rules(struct wall *wall, const struct nl_deed *deed,
 	int r;
 
 	restored->us = clock_now_us();
-	if (rules->n_rules >= MANY_RULES && !nl_table_handle(wall->table)) {
+	if (rules->n_rules >= MANY_RULES &&
+	    ((deed && deed->is_table_deleted) || !nl_table_handle(wall->table))) {
 		r = restore_in_two(wall, &result, &restored->us, diags);
 	} else {
 		r = nl_table_apply(wall->table, rules, rules, &result, diags);

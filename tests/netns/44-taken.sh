@@ -9,6 +9,7 @@
 private "$@"
 
 export UIDWALLD_NO_TABLE_OWNER=1
+stand_in postgres postgres echo:tcp:5432
 wall_make
 printf '{ "user": "vault", "dns": false, "proxy": false }' >"$T/vault.json"
 check "a kernel without owners is said to be one" eval 'uidwall status | grep -q "cannot keep other tools off"'
@@ -184,6 +185,32 @@ nft delete table ip huge
 sleep 0.5
 check "the table stays whole" wall_whole
 is "the daemon is not busy after that" "$(a=$(daemon_ms); sleep 1; echo $(($(daemon_ms) - a)))" -lt 300
+
+# --- many rules ---------------------------------------------------------------------------------------
+
+# First few that let nobody out, then all. What is allowed is dropped for a moment, and sent again.
+for i in {1..250}; do
+	printf '{ "uids": "%d-%d", "connect": [ { "to": "192.0.2.1", "port": [%d, 443, 80, 25] } ] }' \
+		$((50000 + i)) $((50000 + i)) "$i" >"$POLICIES/many$i.json"
+done
+check "250 services more" reload
+nft -s list table inet uidwall | sort >"$T/whole"
+traffic allowed erp -m x stream 127.0.0.1:5432
+flood many
+for _ in 1 2 3; do
+	nft flush ruleset
+	check "$(nft list table inet uidwall 2>/dev/null | grep -c comment) rules by now; whole again" wait_until 10 settled
+	sleep 0.1
+done
+flood_end many
+traffic_stop
+note "$(taken .repair_us) us; $(cat "$T/traffic-allowed")"
+is "the longest time in which vault got out, ms" "$(gap many '.longest_ms | ceil')" -lt 2000
+is "a connection that is allowed lives on: refused" "$(number allowed .refused)" -eq 0
+check "... and worked" test "$(number allowed .ok)" -gt 10
+rm "$POLICIES"/many*.json
+check "without them" reload
+nft -s list table inet uidwall | sort >"$T/whole"
 
 # --- while no daemon runs -----------------------------------------------------------------------------
 

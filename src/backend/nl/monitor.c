@@ -287,7 +287,7 @@ static void drain(struct nl_monitor *monitor)
 int nl_monitor_next(struct nl_monitor *monitor, const char *table, uint32_t own_port,
 		    struct nl_deed *ret_deed)
 {
-	for (unsigned i = 0; i < PIECES_MAX; i++) {
+	for (unsigned i = 0;; i++) {
 		int n;
 
 		if (monitor->left && find_deed(monitor, table, own_port)) {
@@ -295,6 +295,8 @@ int nl_monitor_next(struct nl_monitor *monitor, const char *table, uint32_t own_
 			monitor->deed = (struct nl_deed){ 0 };
 			return 1;
 		}
+		if (i == PIECES_MAX)
+			return -EAGAIN; /* nothing is left but what makes the socket readable */
 		n = netlink_receive(monitor->netlink, 0, &monitor->next);
 		if (n == -EAGAIN)
 			return 0;
@@ -304,5 +306,4 @@ int nl_monitor_next(struct nl_monitor *monitor, const char *table, uint32_t own_
 			return n;
 		monitor->left = n;
 	}
-	return -EAGAIN;
 }
