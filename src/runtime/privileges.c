@@ -209,7 +209,7 @@ static void drop_from_root(const struct user *user)
 		log_error("cannot drop privileges (step %d of capng_change_id)", -r);
 }
 
-/* A unit has done most of it. Only what is too much is dropped: its filter forbids capset(). */
+/* A unit has done most of it; what is left may lack CAP_SETPCAP, so the bounding set stays. */
 static void drop_from_user(void)
 {
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);

@@ -34,6 +34,9 @@ numbered() {
 }
 
 check "its own filter is there beside the unit's" test "$(in_status Seccomp_filters)" -gt 1
+for set in CapInh CapAmb; do
+	equal "$set: none" 0000000000000000 "$(in_status $set)"
+done
 says "status calls the sandbox complete" '.sandbox | [.user,.other_capabilities,.no_new_privileges]' \
 	'["uidwall",0,true]'
 check "... system calls are on a list" eval 'uidwall status --json | jq -e ".sandbox.system_calls > 50"'
@@ -62,6 +65,7 @@ if grep -q '^passwd:.*systemd' /etc/nsswitch.conf; then
 	says "before it starts nobody knows the user" \
 		'.services[] | select(.service == "dynamic") | .state' refused
 	check "the service starts" systemctl start dynamic.service
+	check "... and its user is there" eventually 5 id -u dynamic-app
 	uid=$(id -u dynamic-app)
 	check "then it is found" uidwall apply
 	says "... by its number" '.services[] | select(.service == "dynamic") | [.state,.uids]' \
