@@ -19,25 +19,10 @@
 
 enum { LIMIT_S = 90, AFTER_MS = 20 };
 
-/* Weak: a part that is not linked in has no ways. */
-#pragma weak ways_udp
-#pragma weak ways_udp_past
-#pragma weak ways_ip
-#pragma weak ways_header
-#pragma weak ways_group
-#pragma weak ways_family
-#pragma weak ways_loopback
-#pragma weak ways_uring
-#pragma weak ways_orphan
-#pragma weak ways_older
-#pragma weak ways_inherit
-#pragma weak ways_mptcp
-#pragma weak ways_listen
-
-static const struct way *const tables[] = { ways_tcp,	   ways_listen, ways_orphan, ways_older,
-					    ways_inherit,  ways_mptcp,	ways_udp,    ways_udp_past,
-					    ways_ip,	   ways_header, ways_group,  ways_family,
-					    ways_loopback, ways_uring };
+static const struct way *const tables[] = { ways_tcp,	 ways_listen, ways_older,    ways_inherit,
+					    ways_mptcp,	 ways_udp,    ways_udp_past, ways_ip,
+					    ways_header, ways_group,  ways_family,   ways_loopback,
+					    ways_uring };
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
 
 static struct way_aim aim;

@@ -67,8 +67,7 @@ struct way {
 };
 
 /* Tables end with a name of NULL. */
-extern const struct way ways_tcp[], ways_orphan[], ways_older[], ways_inherit[], ways_mptcp[],
-	ways_listen[];
+extern const struct way ways_tcp[], ways_older[], ways_inherit[], ways_mptcp[], ways_listen[];
 extern const struct way ways_udp[], ways_udp_past[], ways_ip[], ways_header[], ways_group[],
 	ways_family[], ways_loopback[], ways_uring[];
 

@@ -193,7 +193,7 @@ static int run_join_v4(const struct way_aim *aim)
 	enum { SOURCES = 4 };
 	struct ip_msfilter *filter = calloc(1, IP_MSFILTER_SIZE(SOURCES));
 	struct ip_mreqn group = { .imr_ifindex = (int)aim->ifindex };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
 
 	if (!filter)
 		way_wrong("out of memory");
@@ -206,7 +206,9 @@ static int run_join_v4(const struct way_aim *aim)
 	filter->imsf_numsrc = SOURCES;
 	memcpy(filter->imsf_slist, aim->marker,
 	       strnlen(aim->marker, SOURCES * sizeof(struct in_addr)));
-	if (setsockopt(fd, IPPROTO_IP, IP_MSFILTER, filter, IP_MSFILTER_SIZE(SOURCES)) < 0)
+	r = setsockopt(fd, IPPROTO_IP, IP_MSFILTER, filter, IP_MSFILTER_SIZE(SOURCES));
+	free(filter);
+	if (r < 0)
 		return cannot("IP_MSFILTER");
 	way_sleep(REPORTS_MS);
 	return WAY_TRIED;
