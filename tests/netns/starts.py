@@ -3,8 +3,8 @@
 """starts.py ROUNDS FOLDER NAME ADDRESS PORT - a unit that starts and stops, again and again.
 
 Each time its group is made, a process of root enters it and sends at once, until it is refused; then
-the group goes. One line of JSON: how long after the making of the group that was, in milliseconds, and
-how many were never refused (within a second). A name with %d in it is another one each time. The socket
+the group goes. One line of JSON: how long after the making of the group that was, in milliseconds, how
+many took more than 100, and how many were never refused (within a second). A name with %d in it is another one each time. The socket
 of the last group outlives it: what becomes of it is "left_behind".
 """
 import errno
@@ -50,6 +50,7 @@ for i in range(rounds):
 time.sleep(0.2)
 print(json.dumps({
     "rounds": rounds, "missed": missed, "sent": sent, "last": result,
+    "late": sum(ms > 100 for ms in took),
     "median_ms": round(statistics.median(took), 3), "max_ms": round(max(took), 3),
     "left_behind": send(sock),
 }))
