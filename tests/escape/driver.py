@@ -283,8 +283,7 @@ class Runner:
             if before:
                 self.enforce(self.options.enforce)
             for attempt in bunch:
-                if before:
-                    attempt.since = time.time()
+                attempt.since = time.time()
                 if attempt.status is None:
                     attempt.process.stdin.write(b"g")
                     attempt.process.stdin.flush()

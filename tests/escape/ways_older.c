@@ -202,8 +202,9 @@ static int corked(const struct way_aim *aim, union way_address to)
 	int fd = connect_peer(&to), one = 1, zero = 0;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_CORK, &one, sizeof(one));
-	way_send_marker(fd, aim);
+	way_send_marker(fd, aim); /* the kernel waits for 200 ms at most: once more after */
 	way_wait();
+	way_send_marker(fd, aim);
 	setsockopt(fd, IPPROTO_TCP, TCP_CORK, &zero, sizeof(zero));
 	way_sleep(50);
 	return WAY_TRIED;
@@ -216,6 +217,7 @@ static int more(const struct way_aim *aim, union way_address to)
 
 	send(fd, aim->marker, strlen(aim->marker), MSG_MORE | MSG_NOSIGNAL);
 	way_wait();
+	send(fd, aim->marker, strlen(aim->marker), MSG_MORE | MSG_NOSIGNAL);
 	close(fd); /* pushes what waits */
 	way_sleep(AFTER_MS);
 	return WAY_TRIED;
@@ -336,7 +338,7 @@ WAY_EACH_FAMILY(splice_pending)
 static int paced(const struct way_aim *aim, union way_address to)
 {
 	int fd = connect_peer(&to);
-	uint32_t rate = 4000;
+	uint32_t rate = 40000;
 
 	setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate));
 	fill(aim, fd);
@@ -395,7 +397,7 @@ WAY_EACH_FAMILY(orphan_killed)
 static int orphan_paced(const struct way_aim *aim, union way_address to)
 {
 	int fd = connect_peer(&to);
-	uint32_t rate = 4000;
+	uint32_t rate = 40000;
 
 	setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate));
 	fill(aim, fd);
@@ -527,8 +529,8 @@ const struct way ways_older[] = {
 		 orphan_unacknowledged, "default", WAY_OLDER),
 	WAY_ROWS("older-orphan-killed", "the process was killed before, data waits", peer_start,
 		 orphan_killed, "default", WAY_OLDER),
-	WAY_ROWS("older-orphan-paced", "closed before, data held back by pacing", NULL,
-		 orphan_paced, "default", WAY_OLDER),
+	WAY_ROWS("older-orphan-paced", "closed before, data held back by pacing",
+		 peer_start, orphan_paced, "default", WAY_OLDER),
 	WAY_TWO_ROWS("older-orphan-probes", "closed before: window probes", peer_start,
 		     orphan_probes, "default", WAY_OLDER),
 	WAY_ROWS("older-syn-sent", "a SYN sent before, and again after", NULL, syn_sent, "default",
