@@ -4,14 +4,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/hash.h"
-
-static int compare_texts(const void *a, const void *b)
+static int compare_files(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const struct listed_file *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
 }
 
 static int check_folder(const char *path, const struct stat *st, uid_t owner, struct diags *diags)
@@ -31,11 +32,18 @@ static int check_folder(const char *path, const struct stat *st, uid_t owner, st
 	return 0;
 }
 
-static void add_path(struct arena *arena, struct path_list *list, const char *path, ino_t inode)
+/* name: within the folder, or as somebody named it (AT_FDCWD). */
+static void add_file(struct arena *arena, struct path_list *list, int folder, const char *name,
+		     const char *path)
 {
-	*ARENA_APPEND(arena, list->paths, list->n) = path;
-	/* A sum, for a folder has no order. */
-	list->fingerprint += (uint64_t)hash_text(path) * (2 * (uint64_t)inode + 1);
+	struct listed_file *file = ARENA_APPEND(arena, list->files, list->n);
+	struct stat st;
+
+	file->path = path;
+	if (fstatat(folder, name, &st, 0) < 0)
+		return;
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
 }
 
 /* All *.json of a folder, but hidden ones: editors keep their copies as .name.swp or name~. */
@@ -62,11 +70,10 @@ static int list_folder(const char *path, uid_t owner, struct arena *arena, struc
 		}
 		n = strlen(entry->d_name);
 		if (entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0)
-			add_path(arena, list,
+			add_file(arena, list, dirfd(dir), entry->d_name,
 				 arena_printf(arena, "%s%s%s", path,
 					      path[strlen(path) - 1] == '/' ? "" : "/",
-					      entry->d_name),
-				 entry->d_ino);
+					      entry->d_name));
 	}
 	if (dir)
 		closedir(dir);
@@ -77,15 +84,15 @@ static int list_folder(const char *path, uid_t owner, struct arena *arena, struc
 }
 
 /* Each once, though it may be named itself and in its folder. */
-static void sort_paths(struct path_list *list)
+static void sort_files(struct path_list *list)
 {
 	size_t kept = 0;
 
 	if (list->n)
-		qsort(list->paths, list->n, sizeof(*list->paths), compare_texts);
+		qsort(list->files, list->n, sizeof(*list->files), compare_files);
 	for (size_t i = 0; i < list->n; i++)
-		if (!kept || strcmp(list->paths[kept - 1], list->paths[i]) != 0)
-			list->paths[kept++] = list->paths[i];
+		if (!kept || compare_files(&list->files[kept - 1], &list->files[i]) != 0)
+			list->files[kept++] = list->files[i];
 	list->n = kept;
 }
 
@@ -107,21 +114,23 @@ int folder_list(const char *const *paths, size_t n_paths, uid_t owner, struct ar
 		} else if (S_ISDIR(st.st_mode)) {
 			one = list_folder(path, owner, arena, &list, diags);
 		} else {
-			add_path(arena, &list, path, st.st_ino);
+			add_file(arena, &list, AT_FDCWD, path, path);
 		}
 		if (one < 0)
 			r = one;
 	}
-	sort_paths(&list);
+	sort_files(&list);
 	*ret_list = list;
 	return r;
 }
 
 bool path_list_same(const struct path_list *a, const struct path_list *b)
 {
-	bool same = a->n == b->n && a->fingerprint == b->fingerprint;
+	bool same = a->n == b->n;
 
 	for (size_t i = 0; same && i < a->n; i++)
-		same = strcmp(a->paths[i], b->paths[i]) == 0;
+		same = compare_files(&a->files[i], &b->files[i]) == 0 &&
+		       a->files[i].device == b->files[i].device &&
+		       a->files[i].inode == b->files[i].inode;
 	return same;
 }

@@ -8,10 +8,16 @@
 #include "base/arena.h"
 #include "base/diag.h"
 
+/* A file by its name, and which file that was when it was listed; inode 0: it could not be told. */
+struct listed_file {
+	const char *path;
+	dev_t device;
+	ino_t inode;
+};
+
 struct path_list {
-	const char **paths; /* sorted, each once */
+	struct listed_file *files; /* sorted, each once */
 	size_t n;
-	uint64_t fingerprint; /* of the names and of which files they are */
 };
 
 /* All *.json of each folder and each file, in the arena. -errno, with diags, where a path cannot be

@@ -50,17 +50,18 @@ struct reader {
 	const char **files; /* the names of all files without their folders, sorted */
 	size_t n_files;
 	unsigned n_unnamed;
-	int shortage; /* -errno: a file could not be read, and that was not the file's fault */
+	bool is_stale; /* a file was not the one that had been listed */
+	int shortage;  /* -errno: a file could not be read, and that was not the file's fault */
 	struct diags *diags;
 };
 
 static void index_files(struct reader *reader, const struct path_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
-		const char *slash = strrchr(list->paths[i], '/');
+		const char *path = list->files[i].path, *slash = strrchr(path, '/');
 
 		*ARENA_APPEND(reader->arena, reader->files, reader->n_files) =
-			slash ? slash + 1 : list->paths[i];
+			slash ? slash + 1 : path;
 	}
 	if (reader->n_files)
 		qsort(reader->files, reader->n_files, sizeof(*reader->files), compare_texts);
@@ -119,8 +120,9 @@ static void release_messages(struct diags *diags, const char *path)
 }
 
 /* Fills in what can be known of a file; -errno where it has a mistake. */
-static int read_policy(struct reader *reader, const char *path, struct policy *policy)
+static int read_policy(struct reader *reader, const struct listed_file *file, struct policy *policy)
 {
+	const char *path = file->path;
 	struct source source;
 	int r = source_read(path, reader->options->owner, POLICY_FILE_MAX, reader->arena, &source,
 			    reader->diags);
@@ -130,10 +132,14 @@ static int read_policy(struct reader *reader, const char *path, struct policy *p
 		const char *slash = strrchr(path, '/');
 
 		diags_init(&silent);
-		source = (struct source){ path, slash ? slash + 1 : path, "", 0 };
+		source = (struct source){ .path = path,
+					  .file = slash ? slash + 1 : path,
+					  .text = "" };
 		policy_parse(&source, reader->arena, policy, &silent);
 		return r;
 	}
+	if (file->inode && (source.device != file->device || source.inode != file->inode))
+		reader->is_stale = true;
 	r = policy_parse(&source, reader->arena, policy, reader->diags);
 	if (claims_resolve(policy, reader->identity, reader->arena, true, reader->diags) < 0)
 		r = -EINVAL;
@@ -149,8 +155,9 @@ static bool is_shortage(int r)
 	       r == -EAGAIN;
 }
 
-static void read_file(struct reader *reader, const char *path)
+static void read_file(struct reader *reader, const struct listed_file *file)
 {
+	const char *path = file->path;
 	struct policy *policy = arena_alloc(reader->arena, sizeof(*policy));
 	struct candidate candidate = { .policy = policy, .state = POLICY_GOOD };
 	size_t before = reader->diags->n;
@@ -158,7 +165,7 @@ static void read_file(struct reader *reader, const char *path)
 	int r;
 
 	bound_messages(reader->diags);
-	r = read_policy(reader, path, policy);
+	r = read_policy(reader, file, policy);
 	/* Removed between the listing and now: as if it had never been listed. */
 	if (r == -ENOENT && lstat(path, &st) < 0 && errno == ENOENT) {
 		reader->diags->n = before;
@@ -405,8 +412,9 @@ static int read_listed(struct reader *reader, const struct path_list *list, stru
 	last_good_index(options->last_good, reader->arena, &reader->last_good);
 	index_files(reader, list);
 	for (size_t i = 0; i < list->n; i++)
-		read_file(reader, list->paths[i]);
-	if (folder_list(options->paths, options->n_paths, options->owner, reader->arena, &again,
+		read_file(reader, &list->files[i]);
+	if (reader->is_stale ||
+	    folder_list(options->paths, options->n_paths, options->owner, reader->arena, &again,
 			&silent) < 0 ||
 	    !path_list_same(list, &again))
 		return -ESTALE;

@@ -127,7 +127,12 @@ int source_read(const char *path, uid_t owner, size_t max, struct arena *arena,
 		return diag_add(diags, DIAG_ERROR, place,
 				"the file changed while it was read; try again");
 	text[length] = '\0';
-	*ret_source = (struct source){ path, base_name(path), text, length };
+	*ret_source = (struct source){ .path = path,
+				       .file = base_name(path),
+				       .text = text,
+				       .length = length,
+				       .device = st.st_dev,
+				       .inode = st.st_ino };
 	return 0;
 }
 

@@ -16,6 +16,8 @@ struct source {
 	const char *file; /* without folder */
 	const char *text; /* NUL-terminated; holds no other NUL once it is valid JSON */
 	size_t length;
+	dev_t device; /* which file it was */
+	ino_t inode;
 };
 
 /* Reads a regular file of at most max bytes that belongs to root or to owner and that nobody else
