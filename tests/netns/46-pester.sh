@@ -49,7 +49,7 @@ touch "$T/pestering"
 slowest_call "$(uid_of mailer)" >"$T/slowest" &
 meanwhile=$!
 check "every whole call has a proper answer" eval \
-	'"$builddir/tests/fuzz/pester" "$CONTROL" "$seconds" "$seed" 0 2003 2001 2033 2050 400001 >"$T/pester.log"'
+	'nice "$builddir/tests/fuzz/pester" "$CONTROL" "$seconds" "$seed" 0 2003 2001 2033 2050 400001 >"$T/pester.log"'
 note "$(cat "$T/pester.log")"
 rm -f "$T/pestering"
 wait "$meanwhile"
