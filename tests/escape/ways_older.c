@@ -214,11 +214,13 @@ WAY_EACH_FAMILY(corked)
 static int more(const struct way_aim *aim, union way_address to)
 {
 	int fd = connect_peer(&to);
+	char echo[100];
 
 	send(fd, aim->marker, strlen(aim->marker), MSG_MORE | MSG_NOSIGNAL);
 	way_wait();
 	send(fd, aim->marker, strlen(aim->marker), MSG_MORE | MSG_NOSIGNAL);
-	close(fd); /* pushes what waits */
+	recv(fd, echo, sizeof(echo), MSG_DONTWAIT); /* unread data would make it a reset */
+	close(fd);				    /* pushes what waits */
 	way_sleep(AFTER_MS);
 	return WAY_TRIED;
 }
@@ -529,8 +531,8 @@ const struct way ways_older[] = {
 		 orphan_unacknowledged, "default", WAY_OLDER),
 	WAY_ROWS("older-orphan-killed", "the process was killed before, data waits", peer_start,
 		 orphan_killed, "default", WAY_OLDER),
-	WAY_ROWS("older-orphan-paced", "closed before, data held back by pacing",
-		 peer_start, orphan_paced, "default", WAY_OLDER),
+	WAY_ROWS("older-orphan-paced", "closed before, data held back by pacing", peer_start,
+		 orphan_paced, "default", WAY_OLDER),
 	WAY_TWO_ROWS("older-orphan-probes", "closed before: window probes", peer_start,
 		     orphan_probes, "default", WAY_OLDER),
 	WAY_ROWS("older-syn-sent", "a SYN sent before, and again after", NULL, syn_sent, "default",
