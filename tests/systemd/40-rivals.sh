@@ -116,7 +116,7 @@ systemctl stop uidwalld.service
 systemctl start uidwalld.service
 equal "the daemon does without owners" false "$(uidwall status --json | jq .kernel.owner_persist)"
 flood
-for i in 1 2 3; do
+for _ in 1 2 3; do
 	systemctl restart nftables.service
 	check "after systemctl restart nftables the table is back" eventually 5 whole
 	sleep 0.2
