@@ -411,13 +411,12 @@ static uint32_t port_of(const uint8_t *key)
 /* The first element that does not end before the port. */
 static uint32_t find_element(const struct build *b, const struct ir_set *set, uint32_t port)
 {
-	const struct ir_element *elements = &b->ruleset.elements[set->first_element];
 	uint32_t low = 0, high = set->n_elements;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (port_of(elements[middle].last) < port)
+		if (port_of(b->ruleset.elements[set->first_element + middle].last) < port)
 			low = middle + 1;
 		else
 			high = middle;
