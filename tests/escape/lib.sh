@@ -88,15 +88,21 @@ policies_make() {
 	start_daemon
 }
 
-# A control group for the service's processes, or none where there is no cgroup2. Those of runs that were
-# killed go with the next one.
+# A control group for the service's processes, or none where there is no cgroup2. Somebody sleeps in it, so
+# that others, who clean up after runs that were killed, can tell that it is in use.
 GROUP=
 group_make() {
+	local sleeper
 	UNIFIED=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)
 	[[ -w $UNIFIED/cgroup.procs ]] || return
 	find "$UNIFIED" -maxdepth 1 -name 'uidwall-escape.*' -exec rmdir {} + 2>/dev/null
-	GROUP=$UNIFIED/uidwall-escape.$RANDOM$RANDOM
-	mkdir "$GROUP" || die "cannot make the control group $GROUP"
+	sleep infinity &
+	sleeper=$!
+	disown "$sleeper"
+	for _ in 1 2 3; do
+		GROUP=$UNIFIED/uidwall-escape.$RANDOM$RANDOM
+		mkdir "$GROUP" && echo "$sleeper" >"$GROUP/cgroup.procs" && break
+	done
 	trap group_remove EXIT
 }
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ACCEPT_MS = 600, FLOOD = 20, AFTER_MS = 900, QUEUE = 100000 };
+enum { ACCEPT_MS = 1500, FLOOD = 20, AFTER_MS = 900, QUEUE = 100000 };
 
 static int talk = -1, kept4 = -1, kept6 = -1;
 

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 500, JOIN_MS = 300 };
+enum { CONNECT_MS = 3000, JOIN_MS = 300 };
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 500, QUEUE = 400000, AFTER_MS = 600, HOLE = 9 };
+enum { CONNECT_MS = 3000, QUEUE = 400000, AFTER_MS = 600, HOLE = 9 };
 
 static int talk = -1;
 

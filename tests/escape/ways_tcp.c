@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 300 };
+enum { CONNECT_MS = 300, FRIEND_MS = 3000 };
 
 /* Connects and sends: the end of most ways. Closes `fd`. */
 static int send_to(const struct way_aim *aim, int fd, const union way_address *to)
@@ -258,7 +258,7 @@ static int after_friend(const struct way_aim *aim, union way_address to)
 				 way_mapped(aim->v4_friend, aim->friend_port) :
 				 way_v6(aim->v6_friend, aim->friend_port);
 	fd = way_socket(&to, SOCK_STREAM, 0);
-	if (way_connect(fd, &friend, CONNECT_MS) < 0)
+	if (way_connect(fd, &friend, FRIEND_MS) < 0)
 		way_wrong("the friend does not answer");
 	connect(fd, &nobody, sizeof(nobody));
 	return send_to(aim, fd, &to);
