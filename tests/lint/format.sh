@@ -6,8 +6,5 @@
 need clang-format
 
 mapfile -t sources < <(files '*.c' '*.h')
-for f in "${sources[@]}"; do
-	out=$(clang-format --dry-run -Werror "$f" 2>&1)
-	verdict "$f" "$out"
-done
+verdicts clang-format --dry-run -Werror -- "${sources[@]}"
 plan

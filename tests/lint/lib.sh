@@ -44,6 +44,25 @@ verdict() {
 	result "$bad" "$1" <<<"$2"
 }
 
+# verdicts COMMAND... -- FILE...: the command's words about each file. It is run once with all of them, and
+# only where it has something to say once more for each.
+verdicts() {
+	local command=() all f
+	while [[ $1 != -- ]]; do
+		command+=("$1")
+		shift
+	done
+	shift
+	all=$("${command[@]}" "$@" 2>&1)
+	for f; do
+		if [[ -z $all ]]; then
+			verdict "$f" ""
+		else
+			verdict "$f" "$("${command[@]}" "$f" 2>&1)"
+		fi
+	done
+}
+
 need() {
 	command -v "$1" >/dev/null && return
 	echo "1..0 # SKIP $1 is not installed"

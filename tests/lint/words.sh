@@ -13,13 +13,13 @@ without_comments() {
 	return 1
 }
 
-bad=
-while read -r f; do
-	without_comments "$f" && continue
-	head -n 3 "$f" | tr -d '\0' | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' ||
-		bad+="$f: no SPDX line in its first three"$'\n'
-done < <(files '*')
-verdict "licence lines" "${bad%$'\n'}"
+bad=$(files '*' | while read -r f; do without_comments "$f" || printf '%s\0' "$f"; done |
+	xargs -0 -r awk '
+		FNR == 1 { if (name && !seen) print name; name = FILENAME; seen = 0 }
+		/SPDX-License-Identifier: GPL-2.0-or-later/ { seen = 1 }
+		FNR == 3 { nextfile }
+		END { if (name && !seen) print name }' | sed 's/$/: no SPDX line in its first three/')
+verdict "licence lines" "$bad"
 
 # The path of this tree, and home folders.
 words=(-e '/home/[a-z0-9_]+/' -e '/root/[a-z.]')
@@ -31,7 +31,8 @@ verdict "no paths of one machine" "$bad"
 
 bad=
 while read -r f; do
-	[[ $(head -c 4 "$f" | tr -d '\0') == $'\x7fELF' ]] && bad+="$f: a program"$'\n'
+	LC_ALL=C IFS= read -r -N 4 magic <"$f" 2>/dev/null
+	[[ $magic == $'\x7fELF' ]] && bad+="$f: a program"$'\n'
 done < <(files '*')
 verdict "nothing that was built" "${bad%$'\n'}"
 
