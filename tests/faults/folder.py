@@ -216,6 +216,17 @@ def swapped(scene, rounds):
         os.rename(f"{box.T}/kept", box.POLICIES)
 
 
+def grow(path):
+    """What a link may point at, or a pipe, is not ours to write to."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            for _ in range(20):
+                os.write(fd, b" " * 1000)
+    finally:
+        os.close(fd)
+
+
 def replaced(scene, rounds, choice):
     """Everything that is possible takes the place of one policy, as fast as it goes."""
     path, beside = f"{box.POLICIES}/blog.json", f"{box.T}/beside"
@@ -227,10 +238,7 @@ def replaced(scene, rounds, choice):
             if make == "gone":
                 clear(path)
             elif make == "grows":
-                with open(path, "a", encoding="ascii") as out:
-                    for _ in range(20):
-                        out.write(" " * 1000)
-                        out.flush()
+                grow(path)
             elif make is None:
                 box.put(path, json.dumps(choice.choice((OLD, NEW))["blog"]))
             else:
