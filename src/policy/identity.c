@@ -41,6 +41,8 @@ struct identity {
 	size_t n_asked;
 	uint32_t *asked_slots; /* ... by the hash of their name: index + 1, 0 free */
 	size_t n_slots;
+	struct nss_question *unknown; /* names that nobody has, or has told */
+	size_t n_unknown;
 	int unheard; /* -errno: the name service did not say whether there is such a name */
 	struct subuid_range *subuids;
 	size_t n_subuids;
@@ -244,6 +246,9 @@ static int ask(struct identity *identity, enum nss_kind kind, const char *name, 
 
 	if (r < 0 && r != -ENOENT)
 		identity->unheard = r;
+	if (r < 0 && name)
+		*ARENA_APPEND(identity->arena, identity->unknown, identity->n_unknown) =
+			(struct nss_question){ kind, arena_strdup(identity->arena, name), 0 };
 	return r;
 }
 
@@ -278,6 +283,12 @@ static const struct group_entry *ask_group(struct identity *identity, const char
 	entry = arena_alloc(identity->arena, sizeof(*entry));
 	*entry = (struct group_entry){ answer.name, answer.id, answer.members, answer.n_members };
 	return entry;
+}
+
+size_t identity_unknown(const struct identity *identity, const struct nss_question **ret_questions)
+{
+	*ret_questions = identity->unknown;
+	return identity->n_unknown;
 }
 
 int identity_unheard(const struct identity *identity)

@@ -9,6 +9,7 @@
 #define UIDWALL_POLICY_IDENTITY_H
 
 #include "base/diag.h"
+#include "policy/nss.h"
 #include "policy/policy.h"
 
 struct identity;
@@ -21,6 +22,9 @@ int identity_read(struct arena *arena, struct identity **ret_identity, struct di
 /* 0, or -ENOENT. */
 int identity_find_user(struct identity *identity, const char *name, uint32_t *ret_uid);
 int identity_find_group(struct identity *identity, const char *name, uint32_t *ret_gid);
+
+/* The names that were asked of the name service in vain. */
+size_t identity_unknown(const struct identity *identity, const struct nss_question **ret_questions);
 
 /* -errno of a name service that left a question unanswered, so that a name counts as missing that
  * may well be there; 0.

@@ -384,6 +384,7 @@ static void finish_set(struct reader *reader, struct policy_set *set)
 	for (size_t i = 0; i < reader->n; i++)
 		set->services[i] = (struct service){ .policy = reader->candidates[i].policy,
 						     .state = reader->candidates[i].state };
+	set->n_unknown = identity_unknown(reader->identity, &set->unknown);
 	claims_index(set, reader->identity, reader->arena, reader->diags);
 	units_find(set, reader->arena, NULL, NULL, reader->diags);
 	advice_give(set, reader->identity, reader->diags);

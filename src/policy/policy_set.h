@@ -9,6 +9,7 @@
 
 #include "policy/config.h"
 #include "policy/identity.h"
+#include "policy/nss.h"
 #include "policy/policy.h"
 
 enum policy_state {
@@ -56,6 +57,8 @@ struct policy_set {
 	size_t n_ranges;
 	struct unit_group *groups; /* sorted by id; units.h */
 	size_t n_groups;
+	const struct nss_question *unknown; /* names that the name service did not know */
+	size_t n_unknown;
 	int unread; /* -errno: accounts or resolvers could not be read; what is known goes without
 		     */
 	bool keeps_options; /* the kernel cannot strip TCP options: before Linux 5.18 */

@@ -26,6 +26,7 @@
 #include "runtime/deadline.h"
 #include "runtime/follow.h"
 #include "runtime/guard.h"
+#include "runtime/names.h"
 #include "runtime/notify.h"
 #include "runtime/sandbox.h"
 #include "runtime/undo.h"
@@ -40,6 +41,7 @@ struct daemon {
 	struct event_base *base;
 	struct event *hangup, *terminate, *interrupt, *watchdog;
 	struct watch *resolv_conf;
+	struct names *names;
 	struct follow *follow;
 	struct guard *guard;
 	struct deadline *deadline; /* of a change that waits to be confirmed */
@@ -142,6 +144,12 @@ static void on_resolv_conf(void *data)
 	settle(daemon);
 }
 
+/* At boot, too: whom only a name service knows may not be known yet. */
+static void on_names(void *data)
+{
+	settle(data);
+}
+
 static int watch_signals(struct daemon *daemon)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -242,6 +250,8 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 	if (r == 0 && watch_new(daemon->base, "/etc/resolv.conf", on_resolv_conf, daemon,
 				&daemon->resolv_conf) < 0)
 		log_warning("cannot watch /etc/resolv.conf: reload when the name servers change");
+	if (r == 0)
+		r = names_new(daemon->base, daemon->wall, on_names, daemon, &daemon->names);
 	return r;
 }
 
@@ -254,6 +264,7 @@ static void event_release(struct event *event)
 static void done(struct daemon *daemon)
 {
 	watch_free(daemon->resolv_conf);
+	names_free(daemon->names);
 	deadline_free(daemon->deadline);
 	follow_free(daemon->follow);
 	guard_free(daemon->guard);

@@ -191,6 +191,22 @@ rm "$NSS_STUCK/crash"
 check "once it is well again it is asked again" wait_until 30 answered
 is "a helper and a worker at most" "$(pgrep -c -x uidwalld-names)" -le 2
 check "the one that asks has no capability" test "$(pgrep -x uidwalld-names | while read -r p; do sed -n 's/^CapPrm:\t//p' "/proc/$p/status"; done | sort -u)" = 0000000000000000
+
+note "--- as at boot: the daemon is up before the name service"
+stop_daemon KILL
+touch "$NSS_STUCK/away"
+policy far <<<'{ "user": "ldapper", "dns": false, "connect": [ { "to": "192.0.2.1", "port": 8888, "protocol": "udp" } ] }'
+start_daemon
+refused_all 2201
+blocked 2201 udp 192.0.2.1:8888
+rm "$NSS_STUCK/away"
+found_by_itself() {
+	nft list chain inet uidwall svc-far | grep -q 8888
+}
+check "once it answers, the user is found without anybody's asking" wait_until 60 found_by_itself
+leaves 2201 -q udp 192.0.2.1:8888
+refused_all 2201
+check "all is well then" uidwall status
 stop_daemon KILL
 check "and does not outlive the daemon" wait_until 5 eval '! pgrep -x uidwalld-names'
 finish

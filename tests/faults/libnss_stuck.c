@@ -2,6 +2,12 @@
 /* libnss_stuck.c - a module of the name service that may hang or crash: nsswitch.conf's "stuck".
  *
  * It knows the user "ldapper" and the group "ldapgroup" of ldapper and erp. While $NSS_STUCK/hang
+ * exists every question waits for ever; while $NSS_STUCK/crash does, it is the end of whoever asks;
+ * with $NSS_STUCK/away it knows nobody.
+ */
+/* libnss_stuck.c - a module of the name service that may hang or crash: nsswitch.conf's "stuck".
+ *
+ * It knows the user "ldapper" and the group "ldapgroup" of ldapper and erp. While $NSS_STUCK/hang
  * exists every question waits for ever; while $NSS_STUCK/crash does, it is the end of whoever asks.
  */
 #include <errno.h>
@@ -51,7 +57,7 @@ static enum nss_status give_user(int known, struct passwd *result)
 				   .pw_gecos = empty,
 				   .pw_dir = empty,
 				   .pw_shell = empty };
-	return known ? NSS_STATUS_SUCCESS : NSS_STATUS_NOTFOUND;
+	return known && !exists("away") ? NSS_STATUS_SUCCESS : NSS_STATUS_NOTFOUND;
 }
 
 static enum nss_status give_group(int known, struct group *result)
@@ -60,7 +66,7 @@ static enum nss_status give_group(int known, struct group *result)
 	*result = (struct group){
 		.gr_name = group_name, .gr_passwd = empty, .gr_gid = LDAPGROUP, .gr_mem = members
 	};
-	return known ? NSS_STATUS_SUCCESS : NSS_STATUS_NOTFOUND;
+	return known && !exists("away") ? NSS_STATUS_SUCCESS : NSS_STATUS_NOTFOUND;
 }
 
 enum nss_status _nss_stuck_getpwnam_r(const char *name, struct passwd *result, char *buffer,
