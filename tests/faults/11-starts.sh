@@ -10,7 +10,7 @@ for tool in python3 strace; do
 done
 private "$@"
 if [[ ${FAULTS:-} == all ]]; then
-	drive starts.py --kill 1 --errors 0.5
+	drive starts.py --kill 1 --errors 0.2
 else
 	drive starts.py --kill 0.06 --errors 0.004
 fi

@@ -9,7 +9,7 @@ for tool in python3 strace; do
 done
 private "$@"
 if [[ ${FAULTS:-} == all ]]; then
-	drive starts.py --cold --kill 1 --errors 0.5
+	drive starts.py --cold --kill 1 --errors 0.2
 else
 	drive starts.py --cold --kill 0.04 --errors 0.004
 fi

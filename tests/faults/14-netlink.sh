@@ -9,7 +9,7 @@ command -v python3 >/dev/null || skip_all "needs the program python3"
 needs_plain_build "a library is preloaded"
 private "$@"
 if [[ ${FAULTS:-} == all ]]; then
-	drive netlink.py --operations all
+	drive netlink.py --operations all --others 0.15
 else
 	drive netlink.py --operations apply --share 0.08
 fi

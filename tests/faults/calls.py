@@ -93,6 +93,7 @@ def main():
     parser.add_argument("--operations", default="apply")
     parser.add_argument("--kill", type=float, default=1)
     parser.add_argument("--errors", type=float, default=0)
+    parser.add_argument("--others", type=float, default=1, help="of --errors, for other operations than the first")
     parser.add_argument("--lasting", default="", metavar="NAME=PART,...",
                         help="operations that are killed only where they make something last")
     arguments = parser.parse_args()
@@ -101,15 +102,17 @@ def main():
     scene.measure()
     flood = box.Flood()
     total = 0
+    errors = arguments.errors
     for name in names(arguments.operations):
-        total += every(scene, OPERATIONS[name], choice, arguments.kill, arguments.errors)
+        total += every(scene, OPERATIONS[name], choice, arguments.kill, errors)
+        errors = arguments.errors * arguments.others
     for name in names(arguments.lasting):
         name, _, part = name.partition("=")
         total += every(scene, OPERATIONS[name], choice, float(part or 1), 0, LASTING)
     flood.end(f"{total} faults")
     # While all is off, nobody is refused anything.
     for name in FREE if arguments.operations == "all" else ():
-        every(scene, OPERATIONS[name], choice, arguments.kill, arguments.errors)
+        every(scene, OPERATIONS[name], choice, arguments.kill, errors)
     scene.daemon.kill()
     box.finish()
 

@@ -67,16 +67,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--operations", default="apply")
     parser.add_argument("--share", type=float, default=1)
+    parser.add_argument("--others", type=float, default=1, help="of --share, for other operations than the first")
     arguments = parser.parse_args()
     choice = box.seeded()
     orders = box.Orders()
     scene = Scene(box.Daemon({"LD_PRELOAD": box.FAIL_SO, "UIDWALL_FAIL": orders.path}))
     scene.measure()
     flood = box.Flood()
-    total = 0
+    total, share = 0, arguments.share
     for name in OPERATIONS if arguments.operations == "all" else arguments.operations.split(","):
         if name not in ("off", "on"):  # while all is off, nobody is refused anything
-            total += every(scene, orders, OPERATIONS[name], choice, arguments.share)
+            total += every(scene, orders, OPERATIONS[name], choice, share)
+            share = arguments.share * arguments.others
     flood.end(f"{total} netlink faults")
     scene.daemon.kill()
     box.finish()
