@@ -80,6 +80,37 @@ static void test_read_special(void **state)
 	(void)state;
 }
 
+/* How reading ends: 0, or why it broke off. */
+static int read_lines(const char *name, unsigned *ret_n)
+{
+	AUTO(file) FILE *f = NULL;
+	AUTO(mem) char *line = NULL;
+	size_t size = 0;
+	int r = file_open_lines(name, &f);
+
+	*ret_n = 0;
+	while (f && getline(&line, &size, f) >= 0)
+		++*ret_n;
+	return r < 0 ? r : file_lines_end(f);
+}
+
+static void test_lines(void **state)
+{
+	unsigned n;
+
+	put("one\ntwo");
+	assert_int_equal(read_lines(path, &n), 0);
+	assert_int_equal(n, 2);
+	unlink(path);
+	assert_int_equal(read_lines(path, &n), 0); /* none, which is no mistake */
+	assert_int_equal(n, 0);
+	assert_int_equal(read_lines("/", &n), -EISDIR); /* breaks off, as on a bad disk */
+	assert_int_equal(symlink(path, path), 0);
+	assert_int_equal(read_lines(path, &n), -ELOOP);
+	unlink(path);
+	(void)state;
+}
+
 static void test_trusted(void **state)
 {
 	AUTO(mem) char *bytes = NULL;
@@ -164,7 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),	  cmocka_unit_test(test_read_special),
 		cmocka_unit_test(test_trusted),	  cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
