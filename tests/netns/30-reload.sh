@@ -7,7 +7,7 @@
 private "$@"
 
 reloads=${RELOADS:-1000}
-most_s=60
+most_s=150
 
 sample erp blog gitea mailer nothing
 stand_in postgres postgres echo:tcp:5432
