@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "runtime/connection.h"
 
@@ -144,13 +145,18 @@ static void take_connection(struct server *server, int fd)
 	connection_start(c, fd, &(struct server_caller){ peer.uid, peer.gid, peer.pid });
 }
 
-/* Without descriptors the connection would wait in the queue for ever, and wake us for ever. */
+/* Without descriptors the connection would wait in the queue for ever, and wake us for ever. Where
+ * not even the spare one helps (the machine has none left), we sleep between two attempts.
+ */
 static int accept_without_descriptors(struct server *server)
 {
+	const struct timespec pause = { .tv_nsec = 20 * 1000000L };
 	int fd;
 
 	fd_close(server->spare_fd);
 	fd = accept4(server->owner.options.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		nanosleep(&pause, NULL);
 	if (fd >= 0) {
 		connection_count_refusal(&server->owner, &server->owner.counts.refused, (uid_t)-1,
 					 "out of descriptors");
