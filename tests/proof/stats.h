@@ -5,7 +5,7 @@
 
 #include "proof.h"
 
-enum { STATS_CLASSES_MAX = 128, STATS_NAME_MAX = 64 };
+enum { STATS_CLASSES_MAX = 128, STATS_NAME_MAX = 96 };
 
 struct stats {
 	unsigned n_shots, n_not_sent, n_answers, n_plain;

@@ -42,8 +42,9 @@ json_t *world_of(const struct policy_set *set, const char *config)
 	for (size_t i = 0; i < set->n_ranges; i++)
 		if (set->ranges[i].is_subuid)
 			json_array_append_new(subuids, subuids_json(set, &set->ranges[i]));
-	return json_pack("{s:o, s:o, s:o}", "config", parse(config, strlen(config)), "services",
-			 services, "subuids", subuids);
+	return json_pack("{s:o, s:o, s:o, s:b}", "config", parse(config, strlen(config)),
+			 "services", services, "subuids", subuids, "keeps_options",
+			 set->keeps_options);
 }
 
 /* --- and back --------------------------------------------------------------------------------- */
@@ -155,6 +156,7 @@ int world_read(const json_t *world, struct arena *arena, struct policy_set *ret_
 	remove_files(world, arena, folder, policies);
 	if (r < 0 || diags.n_errors)
 		return -EINVAL;
+	ret_set->keeps_options = json_is_true(json_object_get(world, "keeps_options"));
 	set_states(world, ret_set);
 	add_subuids(world, arena, ret_set);
 	return 0;
