@@ -40,6 +40,7 @@ def starts(scene, limit, cold):
     box.put_policies(NEW)
     if cold:
         subprocess.run(["nft", "delete", "table", "inet", "uidwall"], check=True)
+        scene.counted = 0
     daemon = Limited(limit)
     mark = daemon.mark()
     daemon.spawn()

@@ -80,6 +80,7 @@ def prepare(scene, cold):
     box.put_policies(NEW)
     if cold:
         subprocess.run(["nft", "delete", "table", "inet", "uidwall"], check=True)
+        scene.counted = 0
 
 
 def reload(scene, daemon):
