@@ -97,7 +97,7 @@ def reload(scene, daemon):
     return daemon.alive()
 
 
-def fault(scene, injection, cold, extra):
+def fault(scene, injection, cold):
     prepare(scene, cold)
     daemon = Traced(f"inject={injection}")
     mark = daemon.mark()
@@ -105,7 +105,7 @@ def fault(scene, injection, cold, extra):
     try:
         lives = ready(daemon)
         found = scene.seen()
-        allowed = {"old", "new"} | extra | ({"none"} if cold and not lives else set())
+        allowed = {"old", "new"} | calls.mixes(daemon.said(mark)) | ({"none"} if cold and not lives else set())
         must(found in allowed, f"{'it lives' if lives else 'it ended'}; the kernel has: {found}")
         if lives and not daemon.answers():
             lives = not box.wait_for(lambda: not daemon.alive(), 15)
@@ -135,10 +135,10 @@ def main():
     found = trace()
     flood = None if arguments.cold else box.Flood()
     ends, wrong, n, start = collections.Counter(), [], 0, time.monotonic()
-    for words, injection, extra in calls.plan(found, choice, arguments.kill, arguments.errors):
+    for words, injection in calls.plan(found, choice, arguments.kill, arguments.errors):
         n += 1
         try:
-            ends[fault(scene, injection, arguments.cold, extra)] += 1
+            ends[fault(scene, injection, arguments.cold)] += 1
         except (Wrong, box.Died, OSError) as e:
             wrong.append(f"{words}\n    {e}")
             operations.recover(scene)
