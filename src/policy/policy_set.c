@@ -166,8 +166,9 @@ static void read_file(struct reader *reader, const struct listed_file *file)
 
 	bound_messages(reader->diags);
 	r = read_policy(reader, file, policy);
-	/* Removed between the listing and now: as if it had never been listed. */
+	/* Removed between the listing and now, or in another folder by now. */
 	if (r == -ENOENT && lstat(path, &st) < 0 && errno == ENOENT) {
+		reader->is_stale = true;
 		reader->diags->n = before;
 		reader->diags->n_errors--;
 		reader->diags->bound = 0;

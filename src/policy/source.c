@@ -90,12 +90,16 @@ int source_read(const char *path, uid_t owner, size_t max, struct arena *arena,
 		struct source *ret_source, struct diags *diags)
 {
 	struct place place = { .file = path };
-	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	size_t length = 0, capacity;
+	AUTO(fd) int fd = -1;
 	struct stat st;
 	char *text;
 	int r;
 
+	/* Opening a device may do something: rewind a tape, load a module. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return check_file(&st, owner, max, place, diags);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		r = -errno;
 		diag_add(diags, DIAG_ERROR, place, "cannot read the file: %s",
