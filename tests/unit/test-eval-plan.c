@@ -322,6 +322,28 @@ static void test_units(void **state)
 	assert_int_equal(verdicts_wrong(&scene->set, cases, ARRAY_SIZE(cases)), 0);
 }
 
+/* Two services declare a port, and one has a guard: it keeps the other off, too, though that one's
+ * name is the start of its own.
+ */
+static void test_shared_port(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "app tcp 127.0.0.9:99", EVAL_RESET, "apps.json:1 listen: from does not name them",
+		  "apps" },
+		{ "app tcp 127.0.0.9:98", EVAL_ACCEPT, "app.json:1 listen" },
+		{ "caddy tcp 127.0.0.9:99", EVAL_ACCEPT, NULL },
+	};
+	AUTO(scene) struct scene *scene = scene_new();
+
+	(void)state;
+	scene_write_config(scene, "{ \"resolvers\": [], \"subuids\": false }");
+	scene_write(scene, "app.json", "{ \"user\": 1001, \"listen\": [{ \"port\": [98, 99] }] }");
+	scene_write(scene, "apps.json",
+		    "{ \"user\": 1002, \"listen\": [{ \"port\": 99, \"from\": [990] }] }");
+	scene_begin(scene);
+	assert_int_equal(verdicts_wrong(&scene->set, cases, ARRAY_SIZE(cases)), 0);
+}
+
 #define NOT_NAMED(line) EVAL_RESET, "app.json:" #line " listen: from does not name them", "app"
 
 #define NOT_OF_WIDE "wide.json:1 listen: from does not name them", "wide"
@@ -492,12 +514,19 @@ static void test_long_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_connect),		cmocka_unit_test(test_until),
-		cmocka_unit_test(test_dns_and_proxy),	cmocka_unit_test(test_listen),
-		cmocka_unit_test(test_strange_sockets), cmocka_unit_test(test_kept_options),
-		cmocka_unit_test(test_units),		cmocka_unit_test(test_from),
-		cmocka_unit_test(test_sanity),		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_ranges),		cmocka_unit_test(test_long_lists),
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_until),
+		cmocka_unit_test(test_dns_and_proxy),
+		cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_strange_sockets),
+		cmocka_unit_test(test_kept_options),
+		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_shared_port),
+		cmocka_unit_test(test_from),
+		cmocka_unit_test(test_sanity),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_long_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
