@@ -102,9 +102,10 @@ def listing():
 
 
 def in_use(text):
-    """The objects of a listing that packets can come to: chains and sets that nothing leads to are no rules."""
+    """The objects of a listing that packets can come to: chains and sets that nothing leads to are no rules, nor is a
+    base chain that has none yet."""
     objects = {m.group(2): m.group(0) for m in re.finditer(r"^\t(\w+) (\S+) {\n.*?^\t}\n", text, re.M | re.S)}
-    todo = [name for name, body in objects.items() if " hook " in body]
+    todo = [name for name, body in objects.items() if " hook " in body and body.count("\n") > 3]
     found = set()
     while todo:
         name = todo.pop()

@@ -105,7 +105,7 @@ def main():
     flood = box.Flood()
     total = 0
     errors = arguments.errors
-    for name in names(arguments.operations):
+    for name in [name for name in names(arguments.operations) if name not in FREE]:
         total += every(scene, OPERATIONS[name], choice, arguments.kill, errors)
         errors = arguments.errors * arguments.others
     for name in names(arguments.lasting):
@@ -113,7 +113,8 @@ def main():
         total += every(scene, OPERATIONS[name], choice, float(part or 1), 0, LASTING)
     flood.end(f"{total} faults")
     # While all is off, nobody is refused anything.
-    for name in FREE if arguments.operations == "all" else ():
+    scene.counters_stay = False
+    for name in FREE if arguments.operations == "all" else [name for name in arguments.operations.split(",") if name in FREE]:
         every(scene, OPERATIONS[name], choice, arguments.kill, errors)
     scene.daemon.kill()
     box.finish()

@@ -44,6 +44,7 @@ class Scene:
         self.daemon = daemon
         self.tables = {}
         self.counted = 0
+        self.counters_stay = True  # not where the whole table goes and comes back
 
     def measure(self):
         """Puts each ruleset in force once, to know it again."""
@@ -83,7 +84,7 @@ class Scene:
     def counters_go_on(self, text):
         """What the flood is refused by counts on, whatever happened."""
         now = box.counter(text, "refused-erp")
-        if now is None:
+        if now is None or not self.counters_stay:
             self.counted = 0
             return
         must(now >= self.counted, f"a counter went back from {self.counted} to {now}")
