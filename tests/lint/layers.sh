@@ -8,18 +8,19 @@
 # folder: what it may include besides itself
 declare -A arrows=(
 	[base]=""
-	[policy]="base"
+	[policy]="base names"
 	[plan]="base policy"
 	[backend]="base plan"
 	[backend/nl]="base plan backend kernel"
 	[wire]="base"
+	[names]="base"
 	[kernel]="base"
-	[why]="base policy plan backend kernel wire"
+	[why]="base names policy plan backend kernel wire"
 	[diff]="base policy plan backend wire"
-	[runtime]="base policy plan backend backend/nl kernel wire why diff"
-	[proxy]="base wire"
+	[runtime]="base names policy plan backend backend/nl kernel wire why diff"
+	[proxy]="base names kernel wire"
 	[selftest]="base"
-	[cli]="base policy plan backend kernel wire why diff selftest"
+	[cli]="base names policy plan backend kernel wire why diff selftest"
 )
 
 # header: folders that may include it
@@ -28,9 +29,12 @@ declare -A homes=(
 	[libmnl/]="backend/nl kernel proxy"
 	[libnftnl/]="backend/nl"
 	[linux/netfilter]="plan backend backend/nl runtime"
-	[event2/]="runtime"
+	[event2/]="runtime proxy"
 	[seccomp.h]="runtime"
 	[cap-ng.h]="runtime"
+	[http_parser.h]="proxy"
+	[ares.h]="proxy"
+	[idn2.h]="names"
 	[curl/]="proxy selftest"
 )
 

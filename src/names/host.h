@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* host.h - what stands where a host is expected → a name or an address in the one form in which
+ * they are compared.
+ */
+#ifndef UIDWALL_NAMES_HOST_H
+#define UIDWALL_NAMES_HOST_H
+
+#include "base/addr.h"
+
+enum {
+	HOST_NAME_MAX_LENGTH = 253, /* RFC 1035, without the dot of the root */
+	HOST_TEXT_MAX = 256,	    /* with the NUL */
+};
+
+struct host {
+	char name[HOST_TEXT_MAX]; /* lower case, A-labels, no dot at the end; an address as
+				     format_prefix() writes it */
+	struct prefix address;	  /* family ADDR_NONE: it is a name */
+};
+
+/* "API.Example.org.", "192.0.2.1", "[2001:db8::1]", "2001:db8::1"; n bytes, which may hold any. 0,
+ * or -EINVAL and *ret_why says in a few words what is wrong with it: empty labels, characters that
+ * no host has, too long, a number that is no plain address (0x7f.1, 2130706433, 127.1: resolvers
+ * take these for addresses), a zone. -EILSEQ: not ASCII; see idna.h.
+ */
+int host_parse(const char *text, size_t n, struct host *ret_host, const char **ret_why);
+
+/* "api.example.org:8443", "[2001:db8::1]:443". port: 0 where there is none to be parsed but
+ * default_port. Results as host_parse().
+ */
+int host_parse_port(const char *text, size_t n, uint16_t default_port, struct host *ret_host,
+		    uint16_t *ret_port, const char **ret_why);
+
+#endif

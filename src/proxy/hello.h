@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hello.h - the first bytes of a TLS connection → the server name that they ask for (RFC 8446,
+ * 6066). */
+#ifndef UIDWALL_PROXY_HELLO_H
+#define UIDWALL_PROXY_HELLO_H
+
+#include "base/util.h"
+
+enum { HELLO_MAX = 16 * 1024 + 512 /* bytes, over all records */ };
+
+struct hello {
+	char name[256]; /* as the client wrote it; "": none */
+	bool has_ech;	/* encrypted_client_hello: the name is that of the outer hello */
+};
+
+/* Returns 1 and *ret_hello; 0: more bytes are needed; -EINVAL: no ClientHello, or a broken one, and
+ * *ret_why says what of it. A hello may be split over records and these over reads. n is at most
+ * HELLO_MAX; with that many and no end it is broken. Reads nothing twice that costs: a hello that
+ * comes byte by byte stays linear (all-in work bounded by HELLO_MAX times a few).
+ */
+int hello_read(const uint8_t *bytes, size_t n, struct hello *ret_hello, const char **ret_why);
+
+#endif

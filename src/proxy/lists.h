@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lists.h - what the daemon tells the proxy → who may go where by name. Immutable; a reload makes
+ * new ones and takes over from the old ones whatever did not change.
+ */
+#ifndef UIDWALL_PROXY_LISTS_H
+#define UIDWALL_PROXY_LISTS_H
+
+#include "names/host_list.h"
+
+enum list_mode { LIST_ENFORCE, LIST_MONITOR, LIST_OFF /* uidwall off: as monitor */ };
+
+struct list {
+	const char *service;
+	const char *file; /* of the policy: "blog.json" */
+	uint8_t mode;	  /* enum list_mode */
+	bool proxy;	  /* the policy's key: may use the proxy at all */
+	bool transparent;
+	const struct host_list *hosts;
+};
+
+struct lists;
+
+/* n bytes of JSON: the payload of the call "lists". 0; -EINVAL and *ret_error (malloc'd) says what
+ * is wrong with it; -ENOMEM. `before` (NULL: none) stays the caller's, and may be freed afterwards.
+ */
+int lists_parse(const char *bytes, size_t n, const struct lists *before, struct lists **ret_lists,
+		char **ret_error);
+void lists_free(struct lists *lists); /* NULL is fine */
+DEFINE_CLEANUP(lists, struct lists *, lists_free)
+
+uint64_t lists_generation(const struct lists *lists);
+size_t lists_count(const struct lists *lists);
+const struct list *lists_at(const struct lists *lists, size_t i);
+
+/* The list of the service that governs a uid, as the daemon sees it (a user or group wins over a
+ * range, that over subuids), or of the unit that the control group belongs to, which goes first (0:
+ * not known). NULL: none. *ret_user (may be NULL): the uid's name, or NULL.
+ */
+const struct list *lists_find(const struct lists *lists, uint32_t uid, uint64_t cgroup,
+			      const char **ret_user);
+const struct list *lists_find_service(const struct lists *lists, const char *service);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* proxy.h - uidwall-proxy from its start to its end. */
+#ifndef UIDWALL_PROXY_PROXY_H
+#define UIDWALL_PROXY_PROXY_H
+
+#include "base/addr.h"
+
+struct proxy_upstream {
+	const char *host; /* NULL: none, the proxy connects by itself */
+	uint16_t port;
+	const char *user, *password; /* NULL: none */
+};
+
+struct proxy_options {
+	const int *listeners; /* listening TCP sockets, non-blocking */
+	size_t n_listeners;
+	const char *control;	      /* the daemon's socket */
+	const struct prefix *servers; /* as struct resolve_options */
+	const char *const *interfaces;
+	size_t n_servers;
+	struct proxy_upstream upstream;
+	unsigned n_connections; /* in all; 0: what the descriptors allow */
+	unsigned n_each;	/* of one service; 0: a quarter of all */
+	unsigned first_byte_s;	/* for the request or hello, as a whole; 0: 30 */
+	unsigned idle_s;	/* without a byte in either direction; 0: an hour */
+	unsigned lifetime_s;	/* 0: none */
+};
+
+/* Returns the exit status: 0 after SIGTERM or SIGINT. Everything that needs files, users or rights
+ * beyond connecting, resolving and listening has been done before. sandbox: called once all is set
+ * up, before the first client is accepted.
+ */
+int proxy_run(const struct proxy_options *options, void (*sandbox)(void *data), void *data);
+
+#endif
