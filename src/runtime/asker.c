@@ -13,7 +13,6 @@
  */
 #include "runtime/asker.h"
 
-#include <cap-ng.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -26,8 +25,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "policy/nss.h"
-#include "runtime/landlock.h"
-#include "runtime/syscalls.h"
+#include "runtime/sandbox.h"
 
 enum {
 	PATIENCE_MS = 3000, /* for one answer */
@@ -158,19 +156,14 @@ static void work(int fd)
 /* It was root, or has CAP_NET_ADMIN: modules need neither. */
 static void give_up_rights(void)
 {
-	capng_get_caps_process();
-	if (geteuid() == 0) {
-		capng_clear(CAPNG_SELECT_ALL);
-		if (capng_change_id(NOBODY, NOBODY, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) < 0)
-			_exit(EXIT_FAILURE);
-	} else {
-		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-		capng_clear(CAPNG_SELECT_CAPS);
-		capng_apply(CAPNG_SELECT_CAPS);
-	}
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	landlock_enter_modules();
-	syscalls_enter_modules();
+	const struct user nobody = { NOBODY, NOBODY };
+
+	if (geteuid() != 0)
+		user_drop(USER_NO_CAPABILITY);
+	else if (user_become(&nobody, USER_NO_CAPABILITY) < 0)
+		_exit(EXIT_FAILURE);
+	user_forbid_new_privileges();
+	sandbox_enter_modules();
 }
 
 static void keep(int fd)

@@ -27,7 +27,7 @@
 #include "runtime/follow.h"
 #include "runtime/guard.h"
 #include "runtime/names.h"
-#include "runtime/notify.h"
+#include "service/notify.h"
 #include "runtime/sandbox.h"
 #include "runtime/undo.h"
 #include "runtime/watch.h"

@@ -5,45 +5,22 @@
  * as they are now, root stays root, with no other capability: files that only root may read are
  * no reason to leave services without their rules. It is a reason to say so. The state folder goes
  * from one of the two to the other, as systemd does with StateDirectory=.
- *
- * The user is looked for in /etc/passwd alone: at boot a name service may hang.
  */
 #include "runtime/privileges.h"
 
-#include <cap-ng.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/securebits.h>
-#include <pwd.h>
+#include <linux/capability.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
 
 #define DAEMON_USER "uidwall"
 
-struct user {
-	uid_t uid;
-	gid_t gid;
-};
-
 static const struct user root = { 0, 0 };
-
-static bool find_user(struct user *ret_user)
-{
-	AUTO(file) FILE *f = fopen("/etc/passwd", "re");
-	const struct passwd *line;
-
-	while (f && (line = fgetpwent(f)))
-		if (strcmp(line->pw_name, DAEMON_USER) == 0 && line->pw_uid != 0) {
-			*ret_user = (struct user){ line->pw_uid, line->pw_gid };
-			return true;
-		}
-	return false;
-}
 
 /* --- the state folder */
 
@@ -165,99 +142,11 @@ static char *try_user(const struct user *user, const struct sandbox_options *opt
 
 /* --- dropping */
 
-static bool has(capng_type_t type, unsigned capability)
-{
-	return capng_have_capability(type, capability) > 0;
-}
-
-static void keep_net_admin(void)
-{
-	bool permitted;
-
-	capng_get_caps_process();
-	permitted = has(CAPNG_PERMITTED, CAP_NET_ADMIN);
-	capng_clear(CAPNG_SELECT_ALL);
-	if (permitted)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
-}
-
-/* Root's uid then means nothing to execve() and setuid(); not with SECBIT_KEEP_CAPS_LOCKED, which
- * would keep capng_change_id() from keeping what it is to keep.
- */
-static void lock_root_out(void)
-{
-	enum {
-		BITS = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-		       SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-		       SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED
-	};
-
-	if (prctl(PR_SET_SECUREBITS, BITS, 0, 0, 0) < 0)
-		log_warning("cannot lock the securebits: %s", strerror(errno));
-}
-
-/* user NULL: stays root. */
-static void drop_from_root(const struct user *user)
-{
-	int uid = user ? (int)user->uid : -1, gid = user ? (int)user->gid : -1, r;
-
-	lock_root_out();
-	keep_net_admin();
-	r = capng_change_id(uid, gid,
-			    CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT);
-	if (r < 0)
-		log_error("cannot drop privileges (step %d of capng_change_id)", -r);
-}
-
-/* A unit has done most of it; what is left may lack CAP_SETPCAP, so the bounding set stays. */
-static void drop_from_user(void)
-{
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	capng_get_caps_process();
-	if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
-		return;
-	keep_net_admin();
-	capng_apply(CAPNG_SELECT_CAPS);
-}
-
-/* --- what is left */
-
-static void put_user(struct sandbox *sandbox)
-{
-	AUTO(file) FILE *f = fopen("/etc/passwd", "re");
-	const struct passwd *line;
-	uid_t uid = geteuid();
-
-	snprintf(sandbox->user, sizeof(sandbox->user), "%u", uid);
-	while (f && (line = fgetpwent(f)))
-		if (line->pw_uid == uid && strlen(line->pw_name) < sizeof(sandbox->user)) {
-			strcpy(sandbox->user, line->pw_name);
-			return;
-		}
-}
-
-static void look(struct sandbox *sandbox)
-{
-	capng_get_caps_process();
-	sandbox->has_net_admin = has(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
-	sandbox->is_bound = true;
-	sandbox->n_other_caps = 0;
-	for (unsigned i = 0; i <= CAP_LAST_CAP; i++) {
-		if (i == CAP_NET_ADMIN)
-			continue;
-		sandbox->n_other_caps += has(CAPNG_PERMITTED, i) || has(CAPNG_INHERITABLE, i);
-		if (has(CAPNG_BOUNDING_SET, i))
-			sandbox->is_bound = false;
-	}
-	sandbox->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-	put_user(sandbox);
-}
-
 static void drop_as_root(const struct sandbox_options *options, struct sandbox *sandbox)
 {
 	struct user user;
 
-	if (!find_user(&user)) {
+	if (!user_find(DAEMON_USER, &user)) {
 		sandbox->stays_root = strdup("there is no user " DAEMON_USER " in /etc/passwd");
 	} else {
 		hand_over_state(options->state, root, user);
@@ -265,7 +154,7 @@ static void drop_as_root(const struct sandbox_options *options, struct sandbox *
 		if (sandbox->stays_root)
 			hand_over_state(options->state, user, root);
 	}
-	drop_from_root(sandbox->stays_root ? NULL : &user);
+	user_become(sandbox->stays_root ? NULL : &user, CAP_NET_ADMIN);
 	if (sandbox->stays_root)
 		log_warning("started by root and stays root, because %s", sandbox->stays_root);
 }
@@ -275,8 +164,7 @@ void privileges_drop(const struct sandbox_options *options, struct sandbox *ret_
 	if (geteuid() == 0)
 		drop_as_root(options, ret_sandbox);
 	else
-		drop_from_user();
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		log_warning("cannot forbid new privileges: %s", strerror(errno));
-	look(ret_sandbox);
+		user_drop(CAP_NET_ADMIN);
+	user_forbid_new_privileges();
+	user_look(CAP_NET_ADMIN, &ret_sandbox->rights);
 }

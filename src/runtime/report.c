@@ -285,11 +285,11 @@ static void put_sandbox(const struct sandbox *sandbox, struct writer *w)
 	writer_key(w, "sandbox");
 	writer_begin(w, '{');
 	writer_put_bool(w, "complete", sandbox_is_complete(sandbox));
-	writer_put_text(w, "user", sandbox->user);
+	writer_put_text(w, "user", sandbox->rights.user);
 	writer_put_text(w, "stays_root", sandbox->stays_root);
-	writer_put_int(w, "other_capabilities", sandbox->n_other_caps);
-	writer_put_bool(w, "bounding_set", sandbox->is_bound);
-	writer_put_bool(w, "no_new_privileges", sandbox->no_new_privileges);
+	writer_put_int(w, "other_capabilities", sandbox->rights.n_other_caps);
+	writer_put_bool(w, "bounding_set", sandbox->rights.is_bound);
+	writer_put_bool(w, "no_new_privileges", sandbox->rights.no_new_privileges);
 	writer_put_int(w, "system_calls", sandbox->n_calls);
 	writer_put_int(w, "landlock", sandbox->landlock);
 	writer_end(w, '}');

@@ -3,7 +3,7 @@
 #ifndef UIDWALL_RUNTIME_SANDBOX_H
 #define UIDWALL_RUNTIME_SANDBOX_H
 
-#include "base/util.h"
+#include "sandbox/user.h"
 
 /* Paths as on the command line. */
 struct sandbox_options {
@@ -13,20 +13,21 @@ struct sandbox_options {
 
 /* What is on, as read back from the kernel. */
 struct sandbox {
-	char user[32];	       /* or a number */
-	char *stays_root;      /* started by root, and why it is root still; malloc'd */
-	bool has_net_admin;    /* else nothing will work */
-	unsigned n_other_caps; /* capabilities besides it, in whichever set but the bounding one */
-	bool is_bound;	       /* nor can a program that it starts get others */
-	bool no_new_privileges;
-	unsigned n_calls;  /* system calls allowed; 0: all */
-	unsigned landlock; /* version of the kernel's Landlock; 0: none */
+	struct user_rights rights; /* with CAP_NET_ADMIN, without which nothing will work */
+	char *stays_root;	   /* started by root, and why it is root still; malloc'd */
+	unsigned n_calls;	   /* system calls allowed; 0: all */
+	unsigned landlock;	   /* version of the kernel's Landlock; 0: none */
 };
 
 /* Gives up all but what the daemon needs, for good. What this kernel lacks is logged and left out:
  * a daemon that does not start protects nobody.
  */
 void sandbox_enter(const struct sandbox_options *options, struct sandbox *ret_sandbox);
+
+/* The same for the process that runs modules of the name service, which may read where they like:
+ * it changes no file, sends no signal to others, and calls nothing that no such module needs.
+ */
+void sandbox_enter_modules(void);
 
 /* Whether anything is missing that could be there. */
 bool sandbox_is_complete(const struct sandbox *sandbox);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* notify.h - what the service manager is told, by sd_notify(3)'s protocol. All do nothing without
  * one. */
-#ifndef UIDWALL_RUNTIME_NOTIFY_H
-#define UIDWALL_RUNTIME_NOTIFY_H
+#ifndef UIDWALL_SERVICE_NOTIFY_H
+#define UIDWALL_SERVICE_NOTIFY_H
 
 #include "base/util.h"
 

@@ -4,7 +4,7 @@
  * The protocol is stable and documented (sd_notify(3), "Notes"): small enough that a privileged
  * daemon need not link libsystemd for it. A socket name that begins with "@" is abstract.
  */
-#include "runtime/notify.h"
+#include "service/notify.h"
 
 #include <errno.h>
 #include <inttypes.h>
