@@ -153,6 +153,16 @@ bool prefix_is_mapped(const struct prefix *prefix)
 	return prefix_contains(&mapped, prefix);
 }
 
+struct prefix prefix_unmapped(const struct prefix *prefix)
+{
+	struct prefix v4 = { ADDR_V4, 32, { 0 } };
+
+	if (!prefix_is_host(prefix) || !prefix_is_mapped(prefix))
+		return *prefix;
+	memcpy(v4.bytes, prefix->bytes + 12, 4);
+	return v4;
+}
+
 bool prefix_is_unspecified(const struct prefix *prefix)
 {
 	static const uint8_t zero[16];

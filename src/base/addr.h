@@ -32,9 +32,10 @@ void format_prefix(const struct prefix *prefix, char ret_text[PREFIX_TEXT_MAX]);
 
 unsigned prefix_max_length(const struct prefix *prefix); /* 32 or 128 */
 bool prefix_is_host(const struct prefix *prefix);
-bool prefix_is_loopback(const struct prefix *prefix);	 /* within 127.0.0.0/8 or ::1 */
-bool prefix_is_mapped(const struct prefix *prefix);	 /* within ::ffff:0:0/96 */
-bool prefix_is_unspecified(const struct prefix *prefix); /* the host 0.0.0.0 or :: */
+bool prefix_is_loopback(const struct prefix *prefix);	    /* within 127.0.0.0/8 or ::1 */
+bool prefix_is_mapped(const struct prefix *prefix);	    /* within ::ffff:0:0/96 */
+bool prefix_is_unspecified(const struct prefix *prefix);    /* the host 0.0.0.0 or :: */
+struct prefix prefix_unmapped(const struct prefix *prefix); /* of a mapped host: the IPv4 one */
 bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
 int prefix_compare(const struct prefix *a, const struct prefix *b);   /* for qsort */
 void prefix_last(const struct prefix *prefix, uint8_t ret_bytes[16]); /* its highest address */

@@ -37,7 +37,9 @@ struct host_decision {
 	uint32_t line;	 /* of the rule that decided or comes nearest; 0: none */
 };
 
-/* Before resolving. Never HOST_ADDRESS_SPECIAL. Below 2 us with 100 rules. */
+/* Before resolving. Never HOST_ADDRESS_SPECIAL. The first rule that fits, name and port, decides;
+ * where only names fit, decision.line is that of the longest name, and of these the first.
+ */
 struct host_decision host_list_decide(const struct host_list *list, const struct host *host,
 				      uint16_t port);
 
@@ -59,7 +61,9 @@ bool host_list_has_port(const struct host_list *list, uint16_t port);
 const char *host_verdict_name(enum host_verdict verdict);
 const char *host_verdict_words(enum host_verdict verdict);
 
-/* What to add to "hosts": "api.example.org", "api.example.org:8443", "[2001:db8::1]:443". */
+/* What to add to "hosts": "api.example.org" for 80 and 443, "api.example.org:8443"; addresses
+ * always with their port: "[2001:db8::1]:443".
+ */
 enum { HOST_ENTRY_MAX = HOST_TEXT_MAX + 8 };
 void host_format_entry(const struct host *host, uint16_t port, char ret_text[HOST_ENTRY_MAX]);
 

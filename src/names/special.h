@@ -8,10 +8,10 @@
 #include "base/addr.h"
 
 /* What the address is for, in words ("private", "loopback", "link-local", "the cloud metadata
- * service", "documentation", "shared with other customers (CGNAT)", ...), or NULL where it is an
- * ordinary one. An IPv4 address inside an IPv6 one (mapped, compatible, NAT64 64:ff9b::/96 and
- * 64:ff9b:1::/48, 6to4, Teredo, ISATAP) counts as well. 3 ns or so: asked for each address that is
- * connected to.
+ * service", "for documentation", "shared with other customers (CGNAT)", ...), or NULL where it is
+ * an ordinary one. Mapped addresses and those of 64:ff9b::/96 (NAT64) are what the IPv4 address
+ * inside is; other IPv6 addresses that hold one (compatible, translated, 64:ff9b:1::/48, 6to4,
+ * Teredo, ISATAP) are all special.
  */
 const char *special_purpose(const struct prefix *address);
 

@@ -67,7 +67,7 @@ static int split_host(char *text, char **ret_name, uint16_t *ret_port)
 	return 0;
 }
 
-static int parse_host(struct cursor at, struct host_list *list, struct diags *diags)
+static int parse_host(struct cursor at, struct host_patterns *list, struct diags *diags)
 {
 	const char *expected = "a host: \"name\", \"*.name\" or \"name:port\"";
 	const char *text = json_string_value(at.value);

@@ -18,7 +18,7 @@ extern const struct value_type value_mode;	/* uint8_t, enum policy_mode */
 extern const struct value_type value_interface; /* const char * */
 extern const struct value_type value_date;	/* struct date */
 extern const struct value_type value_user_refs; /* struct user_list */
-extern const struct value_type value_hosts;	/* struct host_list */
+extern const struct value_type value_hosts;	/* struct host_patterns */
 extern const struct value_type value_unit;	/* const char * */
 extern const struct value_type value_path;	/* const char *: a unix socket's */
 extern const struct value_type value_account;	/* const char *: a user's or group's name */
@@ -34,7 +34,7 @@ struct user_list {
 	size_t n;
 };
 
-struct host_list {
+struct host_patterns {
 	struct host_pattern *hosts;
 	size_t n;
 };
