@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "policy/config_proxy.h"
 #include "policy/schema.h"
 #include "policy/values.h"
 
@@ -16,10 +17,7 @@ struct resolver_list {
 	size_t n;
 };
 
-struct proxy_list {
-	struct proxy_address *addresses;
-	size_t n;
-};
+#define AT(type, member) offsetof(struct type, member)
 
 /* "192.0.2.53", "2001:db8::53" or "fe80::1%eth0". */
 static int parse_resolver(const char *text, struct arena *arena, struct resolver *ret_resolver)
@@ -71,95 +69,6 @@ static const struct value_type value_resolvers = {
 	.parse = parse_resolvers,
 	.schema = "{'type':'array','items':{'type':'string','pattern':"
 		  "'^[0-9a-fA-F:.]{2,45}(%[A-Za-z0-9._+-]{1,15})?$'}}",
-};
-
-static const struct value_type value_addresses;
-
-static int parse_proxy_address(struct cursor at, struct proxy_list *list, struct diags *diags)
-{
-	const char *text = json_string_value(at.value);
-	struct proxy_address address = { .place = cursor_place(at) };
-
-	if (!text || parse_address_port(text, &address.address, &address.port) < 0 ||
-	    prefix_is_unspecified(&address.address) || prefix_is_mapped(&address.address))
-		return diag_expected(diags, at,
-				     "an address and a port such as \"127.0.0.1:3128\" or "
-				     "\"[::1]:3128\"");
-	*ARENA_APPEND(cursor_arena(at), list->addresses, list->n) = address;
-	return 0;
-}
-
-static int parse_addresses(struct cursor at, void *ret, struct diags *diags)
-{
-	int r = 0;
-
-	if (!json_is_array(at.value))
-		return parse_proxy_address(at, ret, diags);
-	if (json_array_size(at.value) == 0)
-		return diag_expected(diags, at, value_addresses.expected);
-	for (struct cursor c = cursor_first(at); c.value; c = cursor_next(c))
-		if (parse_proxy_address(c, ret, diags) < 0)
-			r = -EINVAL;
-	return r;
-}
-
-#define SCHEMA_ADDRESS                                                                             \
-	"{'type':'string','pattern':'^([0-9.]{7,15}|\\\\[[0-9a-fA-F:.]{2,45}\\\\]):[1-9][0-9]{0,"  \
-	"4}$'}"
-
-static const struct value_type value_addresses = {
-	.expected = "an address and port, or a list of them",
-	.parse = parse_addresses,
-	.schema = "{'anyOf':[" SCHEMA_ADDRESS
-		  ",{'type':'array','minItems':1,'items':" SCHEMA_ADDRESS "}]}",
-};
-
-struct proxy_parse {
-	struct proxy_list listen;
-	struct proxy_list external;
-};
-
-#define AT(type, member) offsetof(struct type, member)
-
-static const struct key proxy_key_list[] = {
-	{ "listen", KEY_OPTIONAL, &value_addresses, AT(proxy_parse, listen), KEY_NO_PLACE,
-	  "[\"127.0.0.1:3128\", \"[::1]:3128\"]", "where the built-in proxy listens" },
-	{ "external", KEY_OPTIONAL, &value_addresses, AT(proxy_parse, external), KEY_NO_PLACE, NULL,
-	  "where another proxy listens, squid for example; then no built-in one runs" },
-	{ "comment", KEY_IGNORED, &value_anything, 0, KEY_NO_PLACE, NULL, "ignored" },
-};
-
-static const struct key_table proxy_keys = {
-	"\"proxy\"",
-	proxy_key_list,
-	ARRAY_SIZE(proxy_key_list),
-	"'not':{'required':['listen','external']}",
-};
-
-static int parse_proxy(struct cursor at, void *ret, struct diags *diags)
-{
-	struct config *config = ret;
-	struct proxy_parse parse = { 0 };
-	int r = keys_parse(&proxy_keys, at, &parse, diags);
-
-	if (r < 0)
-		return r;
-	if (parse.listen.n && parse.external.n)
-		return diag_at(diags, at,
-			       "expected \"listen\" for the built-in proxy or "
-			       "\"external\" for another one, got both");
-	config->proxy_is_external = parse.external.n > 0;
-	if (parse.external.n)
-		parse.listen = parse.external;
-	config->proxies = parse.listen.addresses;
-	config->n_proxies = parse.listen.n;
-	return 0;
-}
-
-static const struct value_type value_proxy = {
-	.expected = "an object with \"listen\" or \"external\"",
-	.parse = parse_proxy,
-	.object = &proxy_keys,
 };
 
 static int parse_log_group(struct cursor at, void *ret, struct diags *diags)

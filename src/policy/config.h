@@ -17,6 +17,16 @@ struct proxy_address {
 	struct place place;
 };
 
+/* Of the built-in proxy; 0 and NULL: not said. */
+struct proxy_settings {
+	const char *upstream; /* everything goes through this one: a name or an address */
+	uint16_t upstream_port;
+	const char *credentials; /* the path of a file */
+	struct place credentials_place;
+	uint32_t connections, connections_per_service;
+	uint32_t request_s, idle_s, lifetime_s;
+};
+
 struct config {
 	const char *text; /* of the file; NULL where there is none */
 	size_t text_length;
@@ -26,6 +36,7 @@ struct config {
 	struct proxy_address *proxies; /* where services reach the forward proxy */
 	size_t n_proxies;
 	bool proxy_is_external;
+	struct proxy_settings proxy; /* nothing where it is external */
 	bool subuids;
 	uint16_t log_group;	 /* NFLOG */
 	struct user_ref *admins; /* may do all on the control socket, besides root */

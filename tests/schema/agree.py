@@ -28,6 +28,7 @@ PARSER_KNOWS_MORE = [
     (r"^expected a host in ASCII", "names in other scripts: said by words of their own"),
     (r"^expected the address of a name server", "addresses, see above"),
     (r"^expected an address and a port", "addresses, see above"),
+    (r"^expected a proxy such as", "addresses, and names that look like them"),
     (r"^expected a day of the calendar", "how long months are"),
     (r"^expected a port number .*, got \"\d+-\d+\"$", "which end of a range is lower"),
     (r"^expected a range of uids .*, got \"\d+(-\d+)?\"$", "which end is lower; 4294967294 in digits"),
@@ -57,6 +58,7 @@ WORDS = [
     "/", "/a//b", "/a/", "x" * 32, "x" * 33, "b\u00fccher", "a:b", "a/b", "a,b", "tab\tbed", "quote\"d", "127.0.0.1:3128",
     "[::1]:3128", "::1:3128", "127.0.0.1:0", "61184-65519", "0-5", "4294967294", "4294967295", "1-4294967295",
     "/" + "y" * 106, "/" + "y" * 107, "\u007f", "a\u007fb", "a\u00a0b", "caf\u00e9", "$", "a\n", "80\n", "_a", "A",
+    "http://a:1", "http://a:1/", "http://[::1]:1", "http://1.2.3:4", "http://a..b:80", "http://:80",
 ]
 NUMBERS = [0, 1, 53, 443, 65535, 65536, -1, 4294967294, 4294967295, 1.5, 443.0, 10**10]
 OTHERS = [None, True, False, [], {}, [[]], [{}], {"a": 1}]

@@ -249,6 +249,62 @@ static void test_config(void **state)
 	(void)state;
 }
 
+static void test_upstream(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *host; /* NULL: refused */
+		uint16_t port;
+	} rows[] = {
+		{ "http://proxy.example.net:8080", "proxy.example.net", 8080 },
+		{ "http://proxy:1/", "proxy", 1 },
+		{ "http://192.0.2.1:3128", "192.0.2.1", 3128 },
+		{ "http://[2001:DB8::1]:65535", "2001:db8::1", 65535 },
+		{ "https://proxy.example.net:8080", NULL, 0 },
+		{ "proxy.example.net:8080", NULL, 0 },
+		{ "http://proxy.example.net", NULL, 0 },
+		{ "http://proxy.example.net:0", NULL, 0 },
+		{ "http://proxy.example.net:65536", NULL, 0 },
+		{ "http://proxy.example.net:1-2", NULL, 0 },
+		{ "http://proxy.example.net:8080/path", NULL, 0 },
+		{ "http://me:secret@proxy.example.net:8080", NULL, 0 },
+		{ "http://:8080", NULL, 0 },
+		{ "http://a..b:8080", NULL, 0 },
+		{ "http://-a.b:8080", NULL, 0 },
+		{ "http://192.0.2.300:8080", NULL, 0 },
+		{ "http://0.0.0.0:8080", NULL, 0 },
+		{ "http://[::]:8080", NULL, 0 },
+		{ "http://[::ffff:192.0.2.1]:8080", NULL, 0 },
+		{ "http://2001:db8::1:8080", NULL, 0 },
+		{ "http://b\\u00fccher.example:8080", NULL, 0 },
+		{ "http://a b:8080", NULL, 0 },
+		{ "", NULL, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(arena) struct arena *arena = arena_new();
+		AUTO(diags) struct diags diags;
+		struct config config;
+		char text[256];
+		int n, r;
+
+		n = snprintf(text, sizeof(text),
+			     "{ \"proxy\": { \"upstream\": \"%s\", \"idle_s\": 5 } }",
+			     rows[i].text);
+		diags_init(&diags);
+		r = config_from_text("c.json", text, (size_t)n, "/dev/null", arena, &config,
+				     &diags);
+		assert_int_equal(r, rows[i].host ? 0 : -EINVAL);
+		if (r < 0)
+			continue;
+		assert_string_equal(config.proxy.upstream, rows[i].host);
+		assert_int_equal(config.proxy.upstream_port, rows[i].port);
+		assert_int_equal(config.proxy.idle_s, 5);
+		assert_int_equal(config.n_proxies, 2);
+	}
+	(void)state;
+}
+
 static void test_resolv_conf(void **state)
 {
 	static const char lines[] = "# c\nnameserver 192.0.2.1\n\tnameserver 192.0.2.2\n"
@@ -279,7 +335,8 @@ int main(void)
 		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_service_name), cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_mistakes),     cmocka_unit_test(test_random_are_good),
-		cmocka_unit_test(test_config),	     cmocka_unit_test(test_resolv_conf),
+		cmocka_unit_test(test_config),	     cmocka_unit_test(test_upstream),
+		cmocka_unit_test(test_resolv_conf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
