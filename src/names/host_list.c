@@ -163,12 +163,18 @@ bool host_list_admits(const struct host_list *list, const struct prefix *address
 	return !special_purpose(&plain);
 }
 
+static bool has_other_port(const struct rule *rule)
+{
+	return rule->port && !takes_port(&(struct rule){ 0 }, rule->port);
+}
+
 const char *host_list_next_name(const struct host_list *list, uint16_t port, size_t *at)
 {
 	while (*at < list->n) {
 		const struct rule *rule = &list->rules[(*at)++];
 
-		if (rule->kind == RULE_NAME && takes_port(rule, port))
+		if (rule->kind == RULE_NAME &&
+		    (port ? takes_port(rule, port) : has_other_port(rule)))
 			return list->text + rule->name;
 	}
 	return NULL;

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* exchange.c - one HTTP request and its response, both heads written anew.
+ *
+ * Bodies pass as they are, but no further than their message goes: a second request that a client
+ * sends behind the first one goes nowhere, and what a server sends behind its response neither.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "proxy/answer.h"
+#include "proxy/conn.h"
+
+static void fail(struct conn *conn, const char *sentence)
+{
+	judge_fail(conn, 502, "bad-response", sentence);
+}
+
+static int frame_down(void *data, const char *bytes, size_t n, size_t *ret_taken)
+{
+	struct conn *conn = data;
+
+	return head_body(&conn->response->body, bytes, n, ret_taken);
+}
+
+static int frame_up(void *data, const char *bytes, size_t n, size_t *ret_taken)
+{
+	struct conn *conn = data;
+
+	return head_body(&conn->request->body, bytes, n, ret_taken);
+}
+
+static void end_request(struct conn *conn)
+{
+	struct relay_way *up = &conn->relay.ways[RELAY_UP];
+
+	up->has_ended = up->is_quiet = true;
+}
+
+void exchange_begin(struct conn *conn)
+{
+	static char written[HEAD_WRITE_MAX];
+	struct head *head = conn->request;
+	ssize_t n = head_write(head, conn->all->options.upstream != NULL, written, sizeof(written));
+	size_t taken = 0;
+	int r;
+
+	conn->stage = CONN_AWAITING;
+	conn->relay.ways[RELAY_UP].frame = frame_up;
+	conn->relay.ways[RELAY_DOWN].may_read = false;
+	r = n < 0 ? (int)n : relay_put(&conn->relay, RELAY_UP, written, (size_t)n);
+	if (r == 0) {
+		const char *body = conn->in + head->length;
+		size_t n_body = conn->n_in - head->length;
+
+		r = head_body(&head->body, body, n_body, &taken);
+		if (r > 0)
+			end_request(conn);
+		if (r >= 0 && relay_put(&conn->relay, RELAY_UP, body, taken) < 0)
+			r = -ENOMEM;
+	}
+	if (r < 0) {
+		conn->verdict = RECORD_REFUSED;
+		judge_fail(conn, 400, "bad-request", "the request's body is no HTTP");
+		return;
+	}
+	conn_forget(conn);
+	conn_push(conn);
+}
+
+/* Hands on what the server says first; a final response lets the rest follow. */
+static int take_response(struct conn *conn)
+{
+	static char written[HEAD_WRITE_MAX];
+	struct head *head = conn->response;
+	size_t taken = 0, n_body;
+	ssize_t n = head_write(head, false, written, sizeof(written));
+	int r = n < 0 ? (int)n : relay_put(&conn->relay, RELAY_DOWN, written, (size_t)n);
+
+	if (r < 0)
+		return r;
+	conn->has_answered = true;
+	n_body = conn->n_in - head->length;
+	if (head->status < 200) {
+		memmove(conn->in, conn->in + head->length, n_body);
+		conn->n_in = n_body;
+		return 0;
+	}
+	conn->stage = CONN_RELAYING;
+	conn->relay.ways[RELAY_DOWN].may_read = true;
+	conn->relay.ways[RELAY_DOWN].frame = frame_down;
+	r = head_body(&head->body, conn->in + head->length, n_body, &taken);
+	if (r > 0)
+		conn->relay.ways[RELAY_DOWN].has_ended = true;
+	if (r >= 0)
+		r = relay_put(&conn->relay, RELAY_DOWN, conn->in + head->length, taken);
+	conn_forget(conn);
+	return r < 0 ? r : 1;
+}
+
+/* 1: a final response's head was there; 0: not yet; -EBADMSG. */
+static int look(struct conn *conn)
+{
+	struct head_error error;
+	int r;
+
+	if (!conn->response)
+		conn->response = malloc(sizeof(*conn->response));
+	if (!conn->response)
+		return -ENOMEM;
+	do {
+		conn->response->is_head = conn->is_http_head;
+		r = head_read(conn->in, conn->n_in, HEAD_RESPONSE, conn->response, &error);
+		if (r <= 0)
+			return r;
+		r = take_response(conn);
+	} while (r == 0 && conn->n_in);
+	return r;
+}
+
+void exchange_read(struct conn *conn)
+{
+	for (;;) {
+		ssize_t n = recv(conn->server, conn_scratch, HEAD_MAX, 0);
+		int r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			conn->relay.ways[RELAY_DOWN].can_read = false;
+			conn_push(conn);
+			return;
+		}
+		if (n < 0) {
+			fail(conn, "the connection to the target broke before it answered");
+			return;
+		}
+		if (n == 0) {
+			fail(conn, "the target closed the connection without an answer");
+			return;
+		}
+		r = conn_keep(conn, conn_scratch, (size_t)n, 2 * HEAD_MAX);
+		r = r < 0 ? r : look(conn);
+		if (r < 0) {
+			fail(conn, "the target's answer is no proper HTTP");
+			return;
+		}
+		if (r > 0) {
+			conn_push(conn);
+			return;
+		}
+	}
+}
