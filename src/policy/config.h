@@ -41,7 +41,8 @@ struct config {
 	uint16_t log_group;	 /* NFLOG */
 	struct user_ref *admins; /* may do all on the control socket, besides root */
 	size_t n_admins;
-	int unread; /* -errno: resolv.conf could not be read; only of config_from_text() */
+	int64_t proxy_uid; /* of the user of the built-in proxy; -1: there is none */
+	int unread;	   /* -errno: resolv.conf could not be read; only of config_from_text() */
 };
 
 /* Reads the file (missing: all defaults), which may belong to root or to owner, and, where it names

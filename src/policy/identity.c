@@ -298,14 +298,29 @@ int identity_unheard(const struct identity *identity)
 
 /* --- look-ups --------------------------------------------------------------------------------- */
 
-int identity_find_user(struct identity *identity, const char *name, uint32_t *ret_uid)
+static const struct user_entry *find_local_user(const struct identity *identity, const char *name)
 {
 	struct user_entry key = { .name = name };
-	const struct user_entry *found = NULL;
 
-	if (identity->n_users)
-		found = bsearch(&key, identity->users, identity->n_users, sizeof(key),
-				compare_users);
+	return identity->n_users ? bsearch(&key, identity->users, identity->n_users, sizeof(key),
+					   compare_users) :
+				   NULL;
+}
+
+int identity_find_local_user(const struct identity *identity, const char *name, uint32_t *ret_uid)
+{
+	const struct user_entry *found = find_local_user(identity, name);
+
+	if (!found)
+		return -ENOENT;
+	*ret_uid = found->uid;
+	return 0;
+}
+
+int identity_find_user(struct identity *identity, const char *name, uint32_t *ret_uid)
+{
+	const struct user_entry *found = find_local_user(identity, name);
+
 	if (!found)
 		found = ask_user(identity, name);
 	if (found->missing)

@@ -23,6 +23,9 @@ int identity_read(struct arena *arena, struct identity **ret_identity, struct di
 int identity_find_user(struct identity *identity, const char *name, uint32_t *ret_uid);
 int identity_find_group(struct identity *identity, const char *name, uint32_t *ret_gid);
 
+/* The same without the name service: of /etc/passwd alone. */
+int identity_find_local_user(const struct identity *identity, const char *name, uint32_t *ret_uid);
+
 /* The names that were asked of the name service in vain. */
 size_t identity_unknown(const struct identity *identity, const struct nss_question **ret_questions);
 

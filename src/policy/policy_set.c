@@ -445,6 +445,7 @@ static int read_once(const struct policy_set_options *options, struct arena *are
 	r_identity = identity_read(arena, &reader.identity, diags);
 	if (r == 0)
 		users_resolve_admins(&set.config, reader.identity, diags);
+	users_resolve_proxy(&set.config, reader.identity);
 	/* Whatever is wrong so far, the mistakes of the policies are told as well. */
 	r_files = read_listed(&reader, &list, &set);
 	if (r_files == -ESTALE || r == 0)
@@ -512,6 +513,7 @@ int policy_set_from_last_good(const struct policy_set_options *options, struct a
 	r = identity_read(arena, &reader.identity, diags);
 	set.unread = r < 0 ? r : set.config.unread;
 	users_resolve_admins(&set.config, reader.identity, diags);
+	users_resolve_proxy(&set.config, reader.identity);
 	for (size_t i = 0; last && i < last->n; i++) {
 		struct candidate candidate = { .state = POLICY_LAST_GOOD,
 					       .last_good = &last->list[i] };

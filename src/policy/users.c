@@ -28,6 +28,14 @@ int users_resolve_from(struct policy *policy, struct identity *identity, bool co
 	return r;
 }
 
+void users_resolve_proxy(struct config *config, const struct identity *identity)
+{
+	uint32_t uid;
+
+	config->proxy_uid =
+		identity_find_local_user(identity, USERS_PROXY, &uid) == 0 ? (int64_t)uid : -1;
+}
+
 void users_resolve_admins(struct config *config, struct identity *identity, struct diags *diags)
 {
 	size_t kept = 0;

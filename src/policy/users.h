@@ -12,6 +12,10 @@
 int users_resolve_from(struct policy *policy, struct identity *identity, bool complain,
 		       struct diags *diags);
 
+/* Of the built-in proxy; it is a system user, so the name service is not asked. */
+#define USERS_PROXY "uidwall-proxy"
+void users_resolve_proxy(struct config *config, const struct identity *identity);
+
 /* Of "admins". Unknown ones are left out, with a warning. */
 void users_resolve_admins(struct config *config, struct identity *identity, struct diags *diags);
 

@@ -20,8 +20,10 @@ struct list {
 
 struct lists;
 
-/* n bytes of JSON: the payload of the call "lists". 0; -EINVAL and *ret_error (malloc'd) says what
- * is wrong with it; -ENOMEM. `before` (NULL: none) stays the caller's, and may be freed afterwards.
+/* n bytes of JSON: the payload of the call "lists" (docs/decisions/lists.md). Hosts that it leaves
+ * out, or that hash alike, are taken over from `before` (NULL: none), which stays the caller's and
+ * may be freed afterwards. 0; -EINVAL and *ret_error (malloc'd) says what is wrong with it;
+ * -ESTALE, likewise with *ret_error: it leaves out hosts that `before` does not have.
  */
 int lists_parse(const char *bytes, size_t n, const struct lists *before, struct lists **ret_lists,
 		char **ret_error);
@@ -32,9 +34,10 @@ uint64_t lists_generation(const struct lists *lists);
 size_t lists_count(const struct lists *lists);
 const struct list *lists_at(const struct lists *lists, size_t i);
 
-/* The list of the service that governs a uid, as the daemon sees it (a user or group wins over a
- * range, that over subuids), or of the unit that the control group belongs to, which goes first (0:
- * not known). NULL: none. *ret_user (may be NULL): the uid's name, or NULL.
+/* The list of the service that governs a socket, in the order in which the rules in the kernel ask:
+ * users by name (or as members of a group), then units by the socket's control group (0: not
+ * known), then ranges and subuids. NULL: none, or two services that both claim it. *ret_user (may
+ * be NULL): the uid's name, or NULL.
  */
 const struct list *lists_find(const struct lists *lists, uint32_t uid, uint64_t cgroup,
 			      const char **ret_user);

@@ -4,16 +4,8 @@
 #define UIDWALL_PROXY_RECORD_H
 
 #include "base/addr.h"
+#include "wire/verdict.h"
 #include "wire/writer.h"
-
-enum record_verdict {
-	RECORD_ALLOWED,
-	RECORD_REFUSED,
-	RECORD_WOULD_REFUSE, /* monitor mode: it passed */
-	RECORD_FAILED,	     /* allowed, and no connection came about */
-	RECORD_CUT,	     /* allowed, and ended by us: its host was taken off the list */
-	RECORD_VERDICT_COUNT
-};
 
 enum record_way {
 	RECORD_CONNECT,	   /* CONNECT host:port */
@@ -61,7 +53,6 @@ void tally_add(struct tally *tally, const struct record *record);
 bool tally_has_news(const struct tally *tally);
 void tally_take(struct tally *tally, struct writer *w, size_t max_bytes);
 
-const char *record_verdict_name(enum record_verdict verdict); /* "would-refuse" */
 const char *record_way_name(enum record_way way);
 
 #endif

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "policy/users.h"
 #include "why/why.h"
 #include "runtime/preview.h"
 #include "runtime/report.h"
@@ -51,7 +52,7 @@ static int answer_status(struct call *call)
 	const struct report_process process = { server_get_counts(call->calls->server),
 						call->calls->sandbox };
 
-	report_status(call->wall, own, call->is_admin, &process, call->answer);
+	report_status(call->wall, own, call->is_admin, &process, call->calls->seen, call->answer);
 	return 0;
 }
 
@@ -64,7 +65,7 @@ static int answer_show(struct call *call)
 		return deny(call, "ask about services other than their own");
 	if (!service)
 		return no_service(call);
-	report_show(call->wall, service, call->answer);
+	report_show(call->wall, service, call->calls->seen, call->answer);
 	return 0;
 }
 
@@ -211,12 +212,65 @@ static int answer_why(struct call *call)
 	return why_answer(&world, &question, call->arena, call->answer, &call->error);
 }
 
+/* --- the proxy's own */
+
+static int check_proxy(struct call *call)
+{
+	const struct config *config = &call->wall->current->set.config;
+
+	if (call->caller->uid != 0 && (int64_t)call->caller->uid != config->proxy_uid) {
+		call->error = "only root and the user " USERS_PROXY " may make this call";
+		return -EPERM;
+	}
+	if (config->proxy_is_external) {
+		call->error =
+			"uidwall.json names an external proxy (\"proxy\"): the built-in one has "
+			"nothing to do here";
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int answer_lists(struct call *call)
+{
+	int64_t has = call->request.generation;
+	int r = check_proxy(call);
+
+	if (r < 0)
+		return r;
+	proxy_seen_hear(call->calls->seen, call->caller->pid,
+			server_get_counts(call->calls->server));
+	if (proxy_lists_look(call->calls->lists, call->wall) == (uint64_t)has)
+		return SERVER_HOLD;
+	proxy_lists_write(call->calls->lists, call->wall, has < 0 ? 0 : (uint64_t)has,
+			  call->answer);
+	return 0;
+}
+
+static int answer_record(struct call *call)
+{
+	int r = check_proxy(call);
+
+	if (r < 0)
+		return r;
+	r = proxy_seen_add(call->calls->seen, &call->wall->current->set, call->request.records,
+			   call->request.n_records);
+	if (r < 0) {
+		call->error = "out of memory for records";
+		return r;
+	}
+	writer_begin(call->answer, '{');
+	writer_end(call->answer, '}');
+	return 0;
+}
+
 static int (*const answers[])(struct call *) = {
 	[CALL_STATUS] = answer_status,	   [CALL_SHOW] = answer_show,
 	[CALL_APPLY] = answer_apply,	   [CALL_CONFIRM] = answer_confirm,
 	[CALL_ROLLBACK] = answer_rollback, [CALL_DIFF] = answer_diff,
 	[CALL_WHY] = answer_why,	   [CALL_OFF] = answer_switch,
-	[CALL_ON] = answer_switch,
+	[CALL_ON] = answer_switch,	   [CALL_LISTS] = answer_lists,
+	[CALL_RECORD] = answer_record,
 };
 
 static bool is_admin(const struct config *config, uid_t uid)

@@ -3,6 +3,8 @@
 #ifndef UIDWALL_RUNTIME_CALLS_H
 #define UIDWALL_RUNTIME_CALLS_H
 
+#include "runtime/proxy_lists.h"
+#include "runtime/proxy_seen.h"
 #include "runtime/sandbox.h"
 #include "runtime/server.h"
 #include "runtime/wall.h"
@@ -11,6 +13,8 @@ struct calls {
 	struct wall *wall;
 	struct server *server; /* for its counts */
 	const struct sandbox *sandbox;
+	struct proxy_lists *lists;
+	struct proxy_seen *seen;
 };
 
 /* For struct server_options; data is a struct calls. */

@@ -379,6 +379,13 @@ static size_t plan_started(struct generation *current, const struct unit_group *
 	return i;
 }
 
+static void count_regrouping(struct wall *wall)
+{
+	wall->n_regroupings++;
+	if (wall->on_regrouping)
+		wall->on_regrouping(wall->regrouping_data);
+}
+
 int change_groups_started(struct wall *wall, const struct unit_group *groups, size_t n)
 {
 	struct generation *current = wall->current;
@@ -401,6 +408,8 @@ int change_groups_started(struct wall *wall, const struct unit_group *groups, si
 		rules->n_elements -= n_planned;
 		rules->sets[map].n_elements -= (uint32_t)n_planned;
 	}
+	if (r == 0)
+		count_regrouping(wall);
 	return r;
 }
 
@@ -428,6 +437,7 @@ int change_groups(struct wall *wall, const struct policy_set *set, struct arena 
 	rules_done(&current->rules);
 	current->rules = rules;
 	rules = (struct rules){ 0 };
+	count_regrouping(wall);
 	return 0;
 }
 

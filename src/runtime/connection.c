@@ -25,8 +25,21 @@ enum {
 	TURN_US = 2000,	     /* of answers, until whoever has come meanwhile is let in */
 };
 
+/* Whatever becomes of it next. */
+static void leave_hold(struct connection *c)
+{
+	struct timeval now;
+
+	if (c->state != CONNECTION_HELD)
+		return;
+	event_base_gettimeofday_cached(c->owner->options.base, &now);
+	c->owner->counts.released = now.tv_sec;
+	c->owner->counts.held--;
+}
+
 void connection_close(struct connection *c)
 {
+	leave_hold(c);
 	c->owner->n_waiting -= c->state == CONNECTION_WAITING;
 	event_del(&c->io);
 	event_del(&c->deadline);
@@ -150,6 +163,27 @@ static void refuse(struct connection *c, const char *text)
 	answer_error(c, text);
 }
 
+/* Whoever is held says nothing more, so this is its end. */
+static void on_held(evutil_socket_t fd, short what, void *data)
+{
+	char byte;
+
+	if (recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	    (errno != EAGAIN && errno != EINTR))
+		connection_close(data);
+}
+
+static void hold(struct connection *c)
+{
+	c->owner->before_hold(c);
+	c->state = CONNECTION_HELD;
+	c->owner->counts.held++;
+	event_del(&c->io);
+	event_del(&c->deadline);
+	event_assign(&c->io, c->owner->options.base, c->fd, EV_READ | EV_PERSIST, on_held, c);
+	event_add(&c->io, NULL);
+}
+
 static void answer_request(struct connection *c)
 {
 	struct server_options *options = &c->owner->options;
@@ -163,7 +197,9 @@ static void answer_request(struct connection *c)
 	writer_init(&answer, FRAME_ANSWER_MAX);
 	r = options->answer(options->data, &c->caller, c->request, c->length, &answer, &error);
 	c->owner->spent_us += clock_now_us() - start;
-	if (r == 0 && answer.lacked_memory)
+	if (r == SERVER_HOLD)
+		hold(c);
+	else if (r == 0 && answer.lacked_memory)
 		answer_error(c, "out of memory for the answer; what was asked for may have been "
 				"done all the same: \"uidwall status\" tells");
 	else if (r == 0 && answer.failed)
@@ -195,18 +231,10 @@ void connection_answer(struct connection *c)
 	answer_request(c);
 }
 
-/* The listener's queue is in the order of coming, and one user can fill it: whoever waits in it
- * must not wait for all answers to those before. So requests are taken in, and answered in turn by
- * user.
- */
-static void answer_or_wait(struct connection *c)
+static void wait_for_turn(struct connection *c)
 {
 	const struct timeval at_once = { 0 };
 
-	if (!c->owner->n_waiting && connection_has_time(c->owner)) {
-		answer_request(c);
-		return;
-	}
 	c->state = CONNECTION_WAITING;
 	c->owner->n_waiting++;
 	event_del(&c->io);
@@ -214,6 +242,24 @@ static void answer_or_wait(struct connection *c)
 	/* libevent takes a timer that is about to be called off again when it is added once more */
 	if (!evtimer_pending(c->owner->next_turn, NULL))
 		event_add(c->owner->next_turn, &at_once);
+}
+
+void connection_wake(struct connection *c)
+{
+	leave_hold(c);
+	wait_for_turn(c);
+}
+
+/* The listener's queue is in the order of coming, and one user can fill it: whoever waits in it
+ * must not wait for all answers to those before. So requests are taken in, and answered in turn by
+ * user.
+ */
+static void answer_or_wait(struct connection *c)
+{
+	if (!c->owner->n_waiting && connection_has_time(c->owner))
+		answer_request(c);
+	else
+		wait_for_turn(c);
 }
 
 /* --- asking */

@@ -12,6 +12,7 @@ enum connection_state {
 	CONNECTION_FREE,
 	CONNECTION_READING,
 	CONNECTION_WAITING, /* has asked, and others are before it */
+	CONNECTION_HELD,    /* there is no answer yet */
 	CONNECTION_WRITING,
 };
 
@@ -43,7 +44,8 @@ struct connection_owner {
 	struct timeval turn; /* of the event loop: what it calls now ... */
 	int64_t spent_us;    /* ... and how long answers have taken since */
 	unsigned n_waiting;
-	struct event *next_turn; /* the server answers those who wait */
+	struct event *next_turn;			    /* the server answers those who wait */
+	void (*before_hold)(struct connection *connection); /* the server bounds how many */
 };
 
 /* Takes the descriptor of a caller that the kernel named at connect(). */
@@ -52,6 +54,8 @@ void connection_close(struct connection *connection);
 
 /* Answers one that waits. */
 void connection_answer(struct connection *connection);
+/* Makes one that is held one that waits. */
+void connection_wake(struct connection *connection);
 /* Whether there is time for one more answer before others are looked after. */
 bool connection_has_time(struct connection_owner *owner);
 

@@ -27,10 +27,12 @@
 #include "runtime/follow.h"
 #include "runtime/guard.h"
 #include "runtime/names.h"
-#include "service/notify.h"
+#include "runtime/proxy_lists.h"
+#include "runtime/proxy_seen.h"
 #include "runtime/sandbox.h"
 #include "runtime/undo.h"
 #include "runtime/watch.h"
+#include "service/notify.h"
 
 enum { MMAP_THRESHOLD = 128 * 1024 };
 
@@ -46,6 +48,8 @@ struct daemon {
 	struct guard *guard;
 	struct deadline *deadline; /* of a change that waits to be confirmed */
 	struct server *server;
+	struct proxy_lists *lists;
+	struct proxy_seen *seen;
 	struct calls calls;
 };
 
@@ -82,6 +86,8 @@ static void settle(struct daemon *daemon)
 {
 	follow_update(daemon->follow);
 	guard_update(daemon->guard);
+	proxy_seen_prune(daemon->seen, &daemon->wall->current->set);
+	server_wake(daemon->server);
 	notify_ready(daemon->wall);
 	if (deadline_set(daemon->deadline, undo_next_ms(daemon->wall)) < 0)
 		log_error("no timer for the change that waits to be confirmed: it goes back at the "
@@ -94,6 +100,14 @@ static void on_deadline(void *data)
 
 	undo_expire(daemon->wall);
 	settle(daemon);
+}
+
+/* What the proxy knows of units is out of date. */
+static void on_regrouping(void *data)
+{
+	struct daemon *daemon = data;
+
+	server_wake(daemon->server);
 }
 
 static void on_hangup(evutil_socket_t fd, short what, void *data)
@@ -185,7 +199,14 @@ static int start_server(struct daemon *daemon)
 	};
 	int r = server_new(&options, &daemon->server);
 
-	daemon->calls = (struct calls){ daemon->wall, daemon->server, &daemon->sandbox };
+	if (r == 0)
+		r = proxy_lists_new(&daemon->lists);
+	if (r == 0)
+		r = proxy_seen_new(&daemon->seen);
+	daemon->calls = (struct calls){ daemon->wall, daemon->server, &daemon->sandbox,
+					daemon->lists, daemon->seen };
+	daemon->wall->on_regrouping = on_regrouping;
+	daemon->wall->regrouping_data = daemon;
 	return r;
 }
 
@@ -269,6 +290,8 @@ static void done(struct daemon *daemon)
 	follow_free(daemon->follow);
 	guard_free(daemon->guard);
 	server_free(daemon->server);
+	proxy_lists_free(daemon->lists);
+	proxy_seen_free(daemon->seen);
 	event_release(daemon->hangup);
 	event_release(daemon->terminate);
 	event_release(daemon->interrupt);

@@ -126,8 +126,10 @@ static const char *state_name(const struct wall *wall, const struct service *ser
 
 /* tally NULL: the counter is read by its name. */
 static void put_service_members(const struct wall *wall, const struct service *service,
-				struct tally *tally, struct writer *w)
+				const struct proxy_seen *seen, struct tally *tally,
+				struct writer *w)
 {
+	struct seen_counts by_name = proxy_seen_count(seen, service->policy->service);
 	const struct generation *g = wall->current;
 	const struct policy *policy = service->policy;
 	size_t index = (size_t)(service - g->set.services);
@@ -142,11 +144,12 @@ static void put_service_members(const struct wall *wall, const struct service *s
 	writer_end(w, ']');
 	writer_put_text(w, "file", policy->file);
 	put_counter(wall, policy, tally, w);
+	report_proxy_counts(&by_name, w);
 	writer_put_text(w, "problem", service->problem);
 }
 
 static void put_services(const struct wall *wall, const struct service *only, bool all,
-			 struct writer *w)
+			 const struct proxy_seen *seen, struct writer *w)
 {
 	writer_key(w, "services");
 	writer_begin(w, '[');
@@ -156,13 +159,13 @@ static void put_services(const struct wall *wall, const struct service *only, bo
 		tally_read(wall, &tally);
 		for (size_t i = 0; i < wall->current->set.n_services; i++) {
 			writer_begin(w, '{');
-			put_service_members(wall, &wall->current->set.services[i], &tally, w);
+			put_service_members(wall, &wall->current->set.services[i], seen, &tally, w);
 			writer_end(w, '}');
 		}
 		free(tally.values);
 	} else if (only) {
 		writer_begin(w, '{');
-		put_service_members(wall, only, NULL, w);
+		put_service_members(wall, only, seen, NULL, w);
 		writer_end(w, '}');
 	}
 	writer_end(w, ']');
@@ -305,7 +308,8 @@ static void put_process(const struct report_process *process, struct writer *w)
 }
 
 void report_status(const struct wall *wall, const struct service *service, bool may_see_all,
-		   const struct report_process *process, struct writer *w)
+		   const struct report_process *process, const struct proxy_seen *seen,
+		   struct writer *w)
 {
 	static const struct diags none;
 
@@ -330,7 +334,8 @@ void report_status(const struct wall *wall, const struct service *service, bool 
 		put_process(process, w);
 		report_units(&wall->current->set, w);
 	}
-	put_services(wall, service, may_see_all, w);
+	report_proxy(wall, process, seen, may_see_all, w);
+	put_services(wall, service, may_see_all, seen, w);
 	report_diags(w, may_see_all ? &wall->reload.diags : &none, NULL);
 	writer_end(w, '}');
 }
@@ -403,7 +408,8 @@ static void put_rules(const struct wall *wall, const char *chain_name, struct wr
 	writer_end(w, ']');
 }
 
-void report_show(const struct wall *wall, const struct service *service, struct writer *w)
+void report_show(const struct wall *wall, const struct service *service,
+		 const struct proxy_seen *seen, struct writer *w)
 {
 	AUTO(arena) struct arena *scratch = arena_new();
 	const struct policy *policy = service->policy;
@@ -414,7 +420,7 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 
 	memory_find(&wall->current->memory, policy->service, &since);
 	writer_begin(w, '{');
-	put_service_members(wall, service, NULL, w);
+	put_service_members(wall, service, seen, NULL, w);
 	writer_key(w, "since");
 	if (in_force)
 		writer_int(w, since);
@@ -428,6 +434,10 @@ void report_show(const struct wall *wall, const struct service *service, struct 
 	put_subjects(wall->current, service, w);
 	report_unit(&wall->current->set, service, w);
 	put_rules(wall, chain, w);
+	writer_key(w, "names");
+	writer_begin(w, '[');
+	proxy_seen_write(seen, policy->service, w);
+	writer_end(w, ']');
 	report_diags(w, &wall->reload.diags, policy->path);
 	writer_end(w, '}');
 }

@@ -3,6 +3,7 @@
 #ifndef UIDWALL_RUNTIME_REPORT_H
 #define UIDWALL_RUNTIME_REPORT_H
 
+#include "runtime/proxy_seen.h"
 #include "runtime/sandbox.h"
 #include "runtime/server.h"
 #include "runtime/wall.h"
@@ -15,9 +16,19 @@ struct report_process {
 
 /* service NULL: all, for root and admins. Else only this one, and nothing that concerns others. */
 void report_status(const struct wall *wall, const struct service *service, bool may_see_all,
-		   const struct report_process *process, struct writer *w);
+		   const struct report_process *process, const struct proxy_seen *seen,
+		   struct writer *w);
 
-void report_show(const struct wall *wall, const struct service *service, struct writer *w);
+void report_show(const struct wall *wall, const struct service *service,
+		 const struct proxy_seen *seen, struct writer *w);
+
+/* "proxy": which one, whether it runs, and what it decided: the numbers for those who may see all.
+ */
+void report_proxy(const struct wall *wall, const struct report_process *process,
+		  const struct proxy_seen *seen, bool may_see_all, struct writer *w);
+
+/* "by_name": how often the proxy decided what. */
+void report_proxy_counts(const struct seen_counts *counts, struct writer *w);
 
 /* "unit": its control groups that are in force, and how many are held although they are gone; null
  * where the service has none.

@@ -30,7 +30,7 @@ static void evict(struct connection *c)
 {
 	connection_count_refusal(c->owner, &c->owner->counts.evicted, c->caller.uid,
 				 "too many connections, the oldest is closed");
-	if (c->state == CONNECTION_READING || c->state == CONNECTION_WAITING)
+	if (c->state != CONNECTION_WRITING)
 		connection_dismiss(c->fd, "too many connections; this was the oldest");
 	connection_close(c);
 }
@@ -57,6 +57,30 @@ static struct connection *oldest_of_uid(struct server *server, uid_t uid)
 			oldest = c;
 	}
 	return oldest;
+}
+
+/* Those who hold for ever must not add up: whoever asks again hardly waits for the answer of
+ * before.
+ */
+static void before_hold(struct connection *newest)
+{
+	struct server *server = (struct server *)newest->owner; /* its first member */
+	struct connection *oldest = NULL;
+	unsigned n = 0;
+
+	for (int i = 0; i < SERVER_SLOTS; i++) {
+		struct connection *c = &server->connections[i];
+
+		if (c->state != CONNECTION_HELD || c->caller.uid != newest->caller.uid)
+			continue;
+		n++;
+		if (!oldest || c->number < oldest->number)
+			oldest = c;
+	}
+	if (n < SERVER_HELD_EACH)
+		return;
+	connection_dismiss(oldest->fd, "later calls of the same user wait in its place");
+	connection_close(oldest);
 }
 
 /* The uid, other than root, with the most connections; *ret_n is 0 where there is none. */
@@ -231,6 +255,7 @@ int server_new(const struct server_options *options, struct server **ret_server)
 	if (!server)
 		return -ENOMEM;
 	server->owner.options = *options;
+	server->owner.before_hold = before_hold;
 	server->spare_fd = -1;
 	for (int i = 0; i < SERVER_SLOTS; i++)
 		server->connections[i] = (struct connection){ .owner = &server->owner, .fd = -1 };
@@ -260,6 +285,13 @@ void server_free(struct server *server)
 		event_free(server->owner.next_turn);
 	fd_close(server->spare_fd);
 	free(server);
+}
+
+void server_wake(struct server *server)
+{
+	for (int i = 0; i < SERVER_SLOTS; i++)
+		if (server->connections[i].state == CONNECTION_HELD)
+			connection_wake(&server->connections[i]);
 }
 
 const struct server_counts *server_get_counts(const struct server *server)

@@ -56,6 +56,9 @@ struct wall {
 	struct wall_result change; /* the last of another kind */
 	struct wall_result *last;  /* the later of the two */
 	struct taken taken;	   /* what others did to the table */
+	uint64_t n_regroupings;	   /* set.groups became others, without a change */
+	void (*on_regrouping)(void *data); /* told of each one; NULL: nobody */
+	void *regrouping_data;
 };
 
 /* How many services are in which state; enum policy_state. */

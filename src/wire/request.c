@@ -16,7 +16,7 @@ enum { QUOTE_MAX = 80 };
 
 #define UID_MAX 4294967294
 
-enum argument_type { TEXT, TEXTS, NUMBER };
+enum argument_type { TEXT, TEXTS, NUMBER, RECORDS };
 
 static const struct {
 	const char *name;
@@ -35,6 +35,8 @@ static const struct {
 	  0, UID_MAX },
 	{ "confirm_s", NUMBER, offsetof(struct request, confirm_s),
 	  "a number of seconds from 1 to 86400", 1, REQUEST_CONFIRM_MAX },
+	{ "generation", NUMBER, offsetof(struct request, generation), "a number", 0, INT64_MAX },
+	{ "records", RECORDS, offsetof(struct request, records), "a list of records", 0, 0 },
 };
 
 /* Names of arguments, separated by blanks. */
@@ -52,6 +54,29 @@ static const struct {
 	[CALL_WHY] = { "why", "targets", "service uid host from from_uid" },
 	[CALL_OFF] = { "off", "", "service" },
 	[CALL_ON] = { "on", "", "service" },
+	[CALL_LISTS] = { "lists", "", "generation" },
+	[CALL_RECORD] = { "record", "records", "" },
+};
+
+/* Of a record; what is missing is NULL or 0. */
+static const struct {
+	const char *name;
+	enum argument_type type;
+	size_t offset; /* in struct request_record */
+	json_int_t max;
+} record_members[] = {
+	{ "service", TEXT, offsetof(struct request_record, service), 0 },
+	{ "host", TEXT, offsetof(struct request_record, host), 0 },
+	{ "reason", TEXT, offsetof(struct request_record, reason), 0 },
+	{ "file", TEXT, offsetof(struct request_record, file), 0 },
+	{ "entry", TEXT, offsetof(struct request_record, entry), 0 },
+	{ "port", NUMBER, offsetof(struct request_record, port), UINT16_MAX },
+	{ "line", NUMBER, offsetof(struct request_record, line), UINT32_MAX },
+	{ "count", NUMBER, offsetof(struct request_record, count), UINT32_MAX },
+	{ "sent", NUMBER, offsetof(struct request_record, sent), INT64_MAX / 2 },
+	{ "received", NUMBER, offsetof(struct request_record, received), INT64_MAX / 2 },
+	{ "first", NUMBER, offsetof(struct request_record, first), UINT32_MAX },
+	{ "last", NUMBER, offsetof(struct request_record, last), UINT32_MAX },
 };
 
 DEFINE_CLEANUP(json, json_t *, json_decref)
@@ -125,6 +150,51 @@ static bool take_texts(const json_t *value, struct arena *arena, struct request 
 	return true;
 }
 
+static bool take_member(size_t member, const json_t *value, struct arena *arena,
+			struct request_record *record)
+{
+	void *field = (char *)record + record_members[member].offset;
+	json_int_t number = json_integer_value(value);
+
+	if (!value || json_is_null(value))
+		return true;
+	if (record_members[member].type == NUMBER) {
+		*(int64_t *)field = number;
+		return json_is_integer(value) && number >= 0 &&
+		       number <= record_members[member].max;
+	}
+	if (!json_is_string(value) || json_string_length(value) > REQUEST_RECORD_TEXT_MAX)
+		return false;
+	*(const char **)field = arena_strdup(arena, json_string_value(value));
+	return true;
+}
+
+static bool take_records(const json_t *value, struct arena *arena, struct request *request)
+{
+	size_t n = json_array_size(value);
+
+	if (n < 1 || n > REQUEST_RECORDS_MAX)
+		return false;
+	request->records = arena_alloc(arena, n * sizeof(*request->records));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *member = json_array_get(value, i);
+		const char *verdict = json_string_value(json_object_get(member, "verdict"));
+		struct request_record *record = &request->records[i];
+
+		if (!verdict)
+			return false;
+		record->verdict = record_verdict_parse(verdict);
+		if (record->verdict == RECORD_VERDICT_COUNT)
+			return false;
+		for (size_t j = 0; j < ARRAY_SIZE(record_members); j++)
+			if (!take_member(j, json_object_get(member, record_members[j].name), arena,
+					 record))
+				return false;
+	}
+	request->n_records = n;
+	return true;
+}
+
 static bool take_value(size_t argument, const json_t *value, struct arena *arena,
 		       struct request *request)
 {
@@ -139,6 +209,8 @@ static bool take_value(size_t argument, const json_t *value, struct arena *arena
 		return true;
 	case TEXTS:
 		return take_texts(value, arena, request);
+	case RECORDS:
+		return take_records(value, arena, request);
 	case NUMBER:
 		if (!json_is_integer(value) || number < arguments[argument].min ||
 		    number > arguments[argument].max)
@@ -177,7 +249,8 @@ int request_parse(const char *bytes, size_t n, struct arena *arena, struct reque
 	AUTO(json) json_t *root = NULL;
 	struct request request = { .uid = REQUEST_NO_NUMBER,
 				   .from_uid = REQUEST_NO_NUMBER,
-				   .confirm_s = REQUEST_NO_NUMBER };
+				   .confirm_s = REQUEST_NO_NUMBER,
+				   .generation = REQUEST_NO_NUMBER };
 	const char *needs;
 	json_error_t error;
 	const char *key;
