@@ -8,6 +8,8 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "config.h"
+#include "names/idna.h"
+#include "policy/values.h"
 
 enum { ANY_NUMBER = 1 << 30 };
 
@@ -88,6 +90,7 @@ int main(int argc, char **argv)
 	enum cli_status status;
 
 	open_standard_descriptors();
+	hosts_to_ascii = idna_parse;
 	status = run(&cli, argc, argv);
 	arena_free(cli.arena);
 	return (int)finish(status);

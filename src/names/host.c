@@ -87,7 +87,7 @@ static int normalize_name(const char *text, size_t n, struct host *host, size_t 
 			*ret_last = label;
 			label = i + 1;
 		} else if (c == '%') {
-			return refuse(ret_why, "is percent-encoded");
+			return refuse(ret_why, "has a \"%\", and is not decoded here");
 		} else if (!is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-' && c != '_') {
 			return refuse(ret_why, "has a character that no host name has");
 		}

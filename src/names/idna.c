@@ -53,6 +53,10 @@ int idna_parse(const char *text, size_t n, struct host *ret_host, const char **r
 		*ret_why = reason_of(r);
 		return -EINVAL;
 	}
+	if (!*mapped) {
+		*ret_why = "has only characters that do not count";
+		return -EINVAL;
+	}
 	if (strpbrk(mapped, ":[]")) /* no address in brackets of other scripts */
 		return -EINVAL;
 	r = host_parse(mapped, strlen(mapped), ret_host, ret_why);

@@ -1,108 +1,77 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* hosts.c - "name", "*.name", "name:port" and addresses in their place → struct host_pattern.
  *
- * Names are kept as they are compared: lower case, without the dot of the root.
+ * Names are kept as they are compared: names/host.h has the one form.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
+#include "names/host.h"
 #include "policy/values.h"
 
-/* RFC 1123 labels, and '_', which real names use. A last label of digits would be an address. */
-static bool is_host_name(const char *name)
-{
-	size_t n = strlen(name), label = 0;
-	bool digits = true;
+#define EXPECTED "a host: \"name\", \"*.name\" or \"name:port\""
 
-	if (n < 1 || n > 253)
-		return false;
-	for (size_t i = 0; i <= n; i++) {
-		if (i == n || name[i] == '.') {
-			if (label == 0 || label > 63 || name[i - 1] == '-')
-				return false;
-			if (i == n)
-				return !digits;
-			label = 0;
-			digits = true;
-			continue;
-		}
-		if (!isalnum((unsigned char)name[i]) && name[i] != '_' &&
-		    (name[i] != '-' || label == 0))
-			return false;
-		digits = digits && isdigit((unsigned char)name[i]);
-		label++;
-	}
-	return false;
+enum { TEXT_MAX = 300, FOUND_MAX = 80 };
+
+hosts_to_ascii_fn *hosts_to_ascii;
+
+/* Says what is wrong with a host, and not only that it is none. */
+static int complain(struct cursor at, const char *why, struct diags *diags)
+{
+	AUTO(mem) char *found = json_dumps(at.value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+	if (!found || diags_full(diags))
+		return diag_expected(diags, at, EXPECTED);
+	return diag_at(diags, at, "expected " EXPECTED ", got %s, which %s",
+		       text_printable(diags->arena, found, strlen(found), FOUND_MAX), why);
 }
 
-/* Splits "name:port", "[v6]:port", "[v6]" and bare addresses. */
-static int split_host(char *text, char **ret_name, uint16_t *ret_port)
+/* The xn-- form is what is compared, so it is what the file has to say; whoever can tells it. */
+static int complain_not_ascii(struct cursor at, const char *name, size_t n, struct diags *diags)
 {
-	char *colon = strrchr(text, ':'), *name = text;
-	struct number_range port = { 0, 0 };
-	struct prefix address;
+	const char *why = NULL, *expected = "a host in ASCII (write an international name in its "
+					    "xn-- form)";
+	struct host host;
 
-	if (text[0] == '[') {
-		char *end = strchr(text, ']');
-
-		if (!end || (end[1] && end[1] != ':'))
-			return -EINVAL;
-		colon = end[1] ? end + 1 : NULL;
-		*end = '\0';
-		name = text + 1;
-		if (parse_address(name, &address) < 0 || address.family != ADDR_V6)
-			return -EINVAL;
-	} else if (parse_address(text, &address) == 0) {
-		colon = NULL; /* 2001:db8::1 */
-	}
-	if (colon) {
-		if (parse_number_range(colon + 1, UINT16_MAX, &port) < 0 || port.first == 0 ||
-		    port.first != port.last || strchr(colon, '-'))
-			return -EINVAL;
-		*colon = '\0';
-	}
-	*ret_name = name;
-	*ret_port = (uint16_t)port.first;
-	return 0;
+	if (!hosts_to_ascii || diags_full(diags))
+		return diag_expected(diags, at, expected);
+	if (hosts_to_ascii(name, n, &host, &why) < 0)
+		return complain(at, why, diags);
+	return diag_expected(diags, at,
+			     arena_printf(diags->arena,
+					  "a host in ASCII (write this name as \"%s\")",
+					  host.name));
 }
 
 static int parse_host(struct cursor at, struct host_patterns *list, struct diags *diags)
 {
-	const char *expected = "a host: \"name\", \"*.name\" or \"name:port\"";
-	const char *text = json_string_value(at.value);
-	struct host_pattern host = { .place = cursor_place(at) };
-	struct prefix address;
-	char *copy, *name;
-	size_t n;
+	const char *text = json_string_value(at.value), *name = text, *why = NULL;
+	struct host_pattern pattern = { .place = cursor_place(at) };
+	struct host host;
+	int r;
 
-	if (!text || strlen(text) > 300)
-		return diag_expected(diags, at, expected);
-	for (const char *p = text; *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			return diag_expected(diags, at,
-					     "a host in ASCII (write an international name in "
-					     "its xn-- form)");
+	if (!text || strlen(text) > TEXT_MAX)
+		return diag_expected(diags, at, EXPECTED);
 	if (strstr(text, "://"))
 		return diag_expected(diags, at,
 				     "a host without scheme and path, such as "
 				     "\"api.example.org\"");
-	copy = arena_strdup(cursor_arena(at), text);
-	if (split_host(copy, &name, &host.port) < 0)
-		return diag_expected(diags, at, expected);
-	if (strncmp(name, "*.", 2) == 0) {
-		host.is_wildcard = true;
+	pattern.is_wildcard = strncmp(text, "*.", 2) == 0;
+	if (pattern.is_wildcard)
 		name += 2;
+	r = host_parse_port(name, strlen(name), 0, &host, &pattern.port, &why);
+	if (r == -EILSEQ)
+		return complain_not_ascii(at, name, strcspn(name, ":"), diags);
+	if (r < 0 && strchr(name, '*'))
+		why = "has a \"*\" elsewhere than in \"*.\" at its beginning";
+	if (r == 0 && pattern.is_wildcard && host.address.family != ADDR_NONE) {
+		why = "is an address behind \"*.\"";
+		r = -EINVAL;
 	}
-	n = strlen(name);
-	if (n && name[n - 1] == '.')
-		name[n - 1] = '\0';
-	for (char *p = name; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	if (!is_host_name(name) && (host.is_wildcard || parse_address(name, &address) < 0))
-		return diag_expected(diags, at, expected);
-	host.name = name;
-	*ARENA_APPEND(cursor_arena(at), list->hosts, list->n) = host;
+	if (r < 0)
+		return complain(at, why, diags);
+	pattern.name = arena_strdup(cursor_arena(at), host.name);
+	*ARENA_APPEND(cursor_arena(at), list->hosts, list->n) = pattern;
 	return 0;
 }
 
@@ -124,7 +93,8 @@ const struct value_type value_hosts = {
 	.expected = "a list of hosts: \"name\", \"*.name\" or \"name:port\"",
 	.parse = parse_hosts,
 	.schema = "{'type':'array','items':{'type':'string','maxLength':300,'anyOf':["
-		  "{'pattern':'^(\\\\*\\\\.)?(" LABEL "\\\\.)*(?![0-9]+[.:]?[0-9]*$)" LABEL
+		  "{'pattern':'^(\\\\*\\\\.)?(" LABEL "\\\\.)*"
+		  "(?!([0-9]+|0[xX][0-9A-Fa-f]*)\\\\.?(:[0-9]*)?$)" LABEL
 		  "\\\\.?(:" SCHEMA_DECIMAL_PORT ")?$'},"
 		  "{'pattern':'^" SCHEMA_V4 "(:" SCHEMA_DECIMAL_PORT ")?$'},"
 		  "{'pattern':'^(\\\\[[0-9a-fA-F:.]{2,45}\\\\](:" SCHEMA_DECIMAL_PORT ")?|"

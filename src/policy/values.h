@@ -39,6 +39,14 @@ struct host_patterns {
 	size_t n;
 };
 
+/* How a name in another script would have to be written, for messages; a program that is linked
+ * with libidn2 sets it (names/idna.h), others cannot say. As host_parse().
+ */
+struct host;
+typedef int hosts_to_ascii_fn(const char *text, size_t n, struct host *ret_host,
+			      const char **ret_why);
+extern hosts_to_ascii_fn *hosts_to_ascii;
+
 struct date {
 	int64_t end; /* seconds since 1970: the first moment after that day (UTC) */
 	const char *text;
