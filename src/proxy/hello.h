@@ -9,14 +9,18 @@
 enum { HELLO_MAX = 16 * 1024 + 512 /* bytes, over all records */ };
 
 struct hello {
-	char name[256]; /* as the client wrote it; "": none */
-	bool has_ech;	/* encrypted_client_hello: the name is that of the outer hello */
+	char name[256]; /* as the client wrote it: letters, digits, "-_.:" and no others; "": none
+			 */
+	bool has_ech;	/* encrypted_client_hello: the name is that of the outer hello. Chrome sends
+			   one whose contents mean nothing in each hello (GREASE), so it shows little
+			 */
 };
 
 /* Returns 1 and *ret_hello; 0: more bytes are needed; -EINVAL: no ClientHello, or a broken one, and
- * *ret_why says what of it. A hello may be split over records and these over reads. n is at most
- * HELLO_MAX; with that many and no end it is broken. Reads nothing twice that costs: a hello that
- * comes byte by byte stays linear (all-in work bounded by HELLO_MAX times a few).
+ * *ret_why says what of it: "the ClientHello is too long". A hello may be split over
+ * records and these over reads; what follows it is not looked at. With HELLO_MAX bytes and no end
+ * it is broken. Until it is complete only the records' headers are read, so a hello that comes byte
+ * by byte costs little.
  */
 int hello_read(const uint8_t *bytes, size_t n, struct hello *ret_hello, const char **ret_why);
 
