@@ -82,6 +82,7 @@ struct dns {
 	struct channel channels[CHANNELS];
 	LIST_HEAD(, question) questions;
 	unsigned n_open;
+	int timeout_ms;
 	struct scope *scopes; /* of link-local servers */
 	size_t n_scopes;
 	char *servers; /* in words */
@@ -194,8 +195,10 @@ static ares_ssize_t sock_receive(ares_socket_t fd, void *bytes, size_t n, int fl
 static ares_ssize_t sock_send(ares_socket_t fd, const struct iovec *parts, int n, void *data)
 {
 	const struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)n };
+	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
 
-	return sendmsg(fd, &message, MSG_NOSIGNAL);
+	/* That was about the datagram before, and c-ares would move on with this one alone. */
+	return sent < 0 && errno == ECONNREFUSED ? sendmsg(fd, &message, MSG_NOSIGNAL) : sent;
 }
 
 static const struct ares_socket_functions sock_functions = {
@@ -399,7 +402,7 @@ static struct question *question_new(struct dns *dns)
 int dns_ask(struct dns *dns, const char *name,
 	    void (*fn)(void *data, const struct dns_answer *answer), void *data)
 {
-	const struct timeval patience = in_ms(RESOLVE_TIMEOUT_MS);
+	const struct timeval patience = in_ms(dns->timeout_ms);
 	struct packet packets[HALF_COUNT] = { 0 };
 	struct question *question;
 	int r;
@@ -448,9 +451,9 @@ static int set_servers(struct channel *channel, const struct resolve_options *op
 	return ares_set_servers_ports(channel->ares, nodes) == ARES_SUCCESS ? 0 : -ENOMEM;
 }
 
-static int try_ms(size_t n_servers)
+static int try_ms(const struct dns *dns, size_t n_servers)
 {
-	int all = RESOLVE_TIMEOUT_MS / ((1 << TRIES) - 1) / (int)(n_servers ? n_servers : 1);
+	int all = dns->timeout_ms / ((1 << TRIES) - 1) / (int)(n_servers ? n_servers : 1);
 
 	return all < TRY_MIN_MS ? TRY_MIN_MS : all;
 }
@@ -461,7 +464,7 @@ static int channel_open(struct channel *channel, struct dns *dns,
 	static char lookups[] = "b"; /* DNS alone */
 	struct ares_options ares = {
 		.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-		.timeout = try_ms(options->n_servers),
+		.timeout = try_ms(dns, options->n_servers),
 		.tries = TRIES,
 		.ednspsz = UDP_BYTES,
 		.lookups = lookups,
@@ -526,6 +529,7 @@ int dns_new(const struct resolve_options *options, struct dns **ret_dns)
 	if (!dns || ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
 		return -ENOMEM;
 	dns->base = options->base;
+	dns->timeout_ms = options->timeout_ms ? (int)options->timeout_ms : RESOLVE_TIMEOUT_MS;
 	r = note_scopes(dns, options);
 	for (size_t i = 0; !r && i < CHANNELS; i++)
 		r = channel_open(&dns->channels[i], dns, options);

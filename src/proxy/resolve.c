@@ -43,6 +43,7 @@ struct resolver_query {
 	TAILQ_ENTRY(resolver_query) entry; /* of its name's askers, or of those to be told */
 	struct name *name;
 	bool is_due;
+	unsigned turn; /* of telling, in which it became due */
 	void (*fn)(void *data, const struct resolution *resolution);
 	void *data;
 };
@@ -68,6 +69,7 @@ struct name {
 struct resolver {
 	struct event_base *base;
 	struct dns *dns;
+	unsigned timeout_ms;
 	struct hosts_file *hosts; /* NULL: none */
 	int64_t hosts_looked_ms;
 	unsigned edition;
@@ -76,10 +78,10 @@ struct resolver {
 	size_t n_names; /* in that list */
 	struct event *teller;
 	struct queries due;
-	size_t n_due;
+	unsigned tell_turn;
 	LIST_HEAD(, followed) followed;
 	size_t n_followed;
-	unsigned turn;
+	unsigned follow_turn;
 };
 
 /* --- the table of names */
@@ -253,8 +255,8 @@ static char *error_words(const struct resolver *resolver, const char *name, int 
 	else if (error == -ENODATA)
 		r = asprintf(&words, "%s has no address", name);
 	else if (error == -ETIMEDOUT)
-		r = asprintf(&words, "no answer from %s in %d s", servers,
-			     RESOLVE_TIMEOUT_MS / 1000);
+		r = asprintf(&words, "no answer from %s in %g s", servers,
+			     resolver->timeout_ms / 1000.0);
 	else
 		r = asprintf(&words, "%s cannot be looked up: %s refuses, fails or does not run",
 			     name, servers);
@@ -281,14 +283,22 @@ static void keep(struct name *name, const struct resolution *resolution, uint32_
 
 /* --- asking */
 
+/* In the loop's next turn; event_active() would be in this one. */
+static void tell_soon(struct resolver *resolver)
+{
+	const struct timeval at_once = { 0 };
+
+	event_add(resolver->teller, &at_once);
+}
+
 static void make_due(struct resolver_query *query)
 {
 	struct resolver *resolver = query->name->resolver;
 
 	query->is_due = true;
+	query->turn = resolver->tell_turn;
 	TAILQ_INSERT_TAIL(&resolver->due, query, entry);
-	resolver->n_due++;
-	event_active(resolver->teller, EV_TIMEOUT, 0);
+	tell_soon(resolver);
 }
 
 static uint32_t bounded_ttl(uint32_t ttl_s)
@@ -422,12 +432,10 @@ static void take_out(struct resolver_query *query)
 {
 	struct name *name = query->name;
 
-	if (query->is_due) {
+	if (query->is_due)
 		TAILQ_REMOVE(&name->resolver->due, query, entry);
-		name->resolver->n_due--;
-	} else {
+	else
 		TAILQ_REMOVE(&name->askers, query, entry);
-	}
 	name->n_queries--;
 	free(query);
 }
@@ -442,9 +450,10 @@ void resolver_cancel(struct resolver_query *query)
 static void on_due(evutil_socket_t fd, short events, void *data)
 {
 	struct resolver *resolver = data;
+	struct resolver_query *query;
 
-	for (size_t n = resolver->n_due; n && resolver->n_due; n--) {
-		struct resolver_query *query = TAILQ_FIRST(&resolver->due);
+	resolver->tell_turn++;
+	while ((query = TAILQ_FIRST(&resolver->due)) && query->turn != resolver->tell_turn) {
 		struct resolution resolution = query->name->resolution; /* may change meanwhile */
 		AUTO(mem) char *words = resolution.words ? strdup(resolution.words) : NULL;
 		void (*fn)(void *, const struct resolution *) = query->fn;
@@ -455,8 +464,6 @@ static void on_due(evutil_socket_t fd, short events, void *data)
 		take_out(query);
 		fn(to, &resolution);
 	}
-	if (resolver->n_due)
-		event_active(resolver->teller, EV_TIMEOUT, 0);
 }
 
 /* --- following */
@@ -465,8 +472,13 @@ static void on_follow_timer(evutil_socket_t fd, short events, void *data)
 {
 	struct followed *followed = data;
 	struct name *name = followed->name;
+	int64_t now_ms = clock_now_ms();
 
-	look_at_hosts(name->resolver, clock_now_ms());
+	look_at_hosts(name->resolver, now_ms);
+	if (is_known(name, now_ms)) {
+		ask_again_in(followed, name->expires_ms - now_ms);
+		return;
+	}
 	if (name->is_asked || find_here(name))
 		return; /* either sets the timer again, now or later */
 	if (ask_servers(name) < 0)
@@ -517,14 +529,14 @@ static int follow_all(struct resolver *resolver, const char *const *names, size_
 		if (!name)
 			return -ENOMEM;
 		if (name->followed) {
-			name->followed->turn = resolver->turn;
+			name->followed->turn = resolver->follow_turn;
 			continue;
 		}
 		if (resolver->n_followed >= RESOLVE_FOLLOWED_MAX)
 			return -E2BIG;
 		if (!follow(name))
 			return -ENOMEM;
-		name->followed->turn = resolver->turn;
+		name->followed->turn = resolver->follow_turn;
 		if (is_known(name, clock_now_ms()))
 			note_seen(name);
 		ask_again_in(name->followed, delay_ms);
@@ -539,7 +551,7 @@ static void unfollow_others(struct resolver *resolver)
 
 	for (; followed; followed = next) {
 		next = LIST_NEXT(followed, entry);
-		if (followed->turn != resolver->turn)
+		if (followed->turn != resolver->follow_turn)
 			unfollow(followed);
 	}
 	for (size_t n = resolver->n_names; n > RESOLVE_NAMES_MAX; n--)
@@ -550,12 +562,12 @@ int resolver_follow(struct resolver *resolver, const char *const *names, size_t 
 {
 	int r;
 
-	resolver->turn++;
+	resolver->follow_turn++;
 	for (size_t i = 0; i < n && i < RESOLVE_FOLLOWED_MAX; i++) {
 		struct name *name = find_name(resolver, names[i]);
 
 		if (name && name->followed)
-			name->followed->turn = resolver->turn;
+			name->followed->turn = resolver->follow_turn;
 	}
 	unfollow_others(resolver); /* first, to make room */
 	r = follow_all(resolver, names, n);
@@ -583,6 +595,7 @@ int resolver_new(const struct resolve_options *options, struct resolver **ret_re
 	if (!resolver)
 		return -ENOMEM;
 	resolver->base = options->base;
+	resolver->timeout_ms = options->timeout_ms ? options->timeout_ms : RESOLVE_TIMEOUT_MS;
 	TAILQ_INIT(&resolver->names);
 	TAILQ_INIT(&resolver->due);
 	resolver->teller = evtimer_new(options->base, on_due, resolver);

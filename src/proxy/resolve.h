@@ -36,7 +36,8 @@ struct resolve_options {
 	const struct prefix *servers;  /* port 53 */
 	const char *const *interfaces; /* of link-local ones, or NULL each */
 	size_t n_servers;	       /* 0: those of /etc/resolv.conf */
-	uint16_t port;		       /* of all of them; 53 */
+	uint16_t port;		       /* of all of them; 0: 53 */
+	unsigned timeout_ms;	       /* 0: RESOLVE_TIMEOUT_MS */
 	const char
 		*hosts_file; /* goes first: "/etc/hosts"; NULL: none. Read anew when it changed. */
 };
