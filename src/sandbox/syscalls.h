@@ -20,7 +20,7 @@ struct syscall_case {
 	const char *call;
 	int error; /* 0: allowed */
 	unsigned n;
-	struct scmp_arg_cmp args[2];
+	struct scmp_arg_cmp args[3];
 };
 
 /* Beside what every program of ours may do. Names have blanks between them. */

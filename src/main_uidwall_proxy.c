@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* main_uidwall_proxy.c - the forward proxy: command line, configuration, and what it gives up. */
+#include <getopt.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "config.h"
+
+#include "base/log.h"
+#include "policy/config.h"
+#include "proxy/confine.h"
+#include "proxy/credentials.h"
+#include "proxy/listen.h"
+#include "proxy/proxy.h"
+#include "service/notify.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const char help[] =
+	"Usage: uidwall-proxy [OPTION]...\n"
+	"The forward proxy of the wall: lets each service reach the names that its policy lists "
+	"as\n"
+	"\"hosts\", and knows by the kernel who is calling. Decisions are lines of JSON on "
+	"standard\n"
+	"output, everything else is logged to standard error.\n"
+	"\n"
+	"      --config FILE    what holds for all services (" UIDWALL_SYSCONFDIR
+	"/uidwall.json):\n"
+	"                       its \"proxy\" says where this one listens, and its bounds\n"
+	"      --control PATH   uidwalld's socket (" UIDWALL_RUNDIR
+	"/control.sock), for who may go\n"
+	"                       where; until it answers for the first time, all are refused\n"
+	"      --no-seccomp     do not filter its own system calls (valgrind, debuggers)\n"
+	"      --help           this text\n"
+	"      --version        the version\n"
+	"\n"
+	"Started by root it becomes the user \"" PROXY_USER "\". SIGTERM ends it, and with it all\n"
+	"connections through it. New policies need no restart, a new uidwall.json does.\n"
+	"Clients use http_proxy=http://127.0.0.1:3128 (\"uidwall why SERVICE https://HOST\" tells\n"
+	"what becomes of it), or their policy says \"transparent\". See uidwall-proxy(8).\n";
+
+enum option_key {
+	OPTION_CONFIG = 1,
+	OPTION_CONTROL,
+	OPTION_NO_SECCOMP,
+	OPTION_HELP,
+	OPTION_VERSION
+};
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "control", required_argument, NULL, OPTION_CONTROL },
+	{ "no-seccomp", no_argument, NULL, OPTION_NO_SECCOMP },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ 0 },
+};
+
+struct setup {
+	const char *config_path, *control;
+	bool no_seccomp;
+	struct config config;
+	struct listeners listeners;
+	struct credentials credentials;
+};
+
+static int listen_everywhere(struct setup *setup, struct arena *arena, struct diags *diags)
+{
+	size_t n = setup->config.n_proxies;
+	struct listen_address *addresses = arena_alloc(arena, n * sizeof(*addresses));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct proxy_address *proxy = &setup->config.proxies[i];
+
+		addresses[i] = (struct listen_address){ proxy->address, proxy->port, proxy->place };
+	}
+	return listeners_open(addresses, n, &setup->listeners, diags);
+}
+
+/* What is read and opened before rights go: 0 or -errno. */
+static int prepare(struct setup *setup, struct arena *arena)
+{
+	const struct proxy_settings *settings = &setup->config.proxy;
+	AUTO(diags) struct diags diags;
+	int r;
+
+	diags_init(&diags);
+	r = config_read(setup->config_path, geteuid(), NULL, arena, &setup->config, &diags);
+	if (r == 0 && !setup->config.proxy_is_external) {
+		if (settings->credentials)
+			r = credentials_read(settings->credentials, settings->credentials_place,
+					     &setup->credentials, &diags);
+		if (r == 0)
+			r = listen_everywhere(setup, arena, &diags);
+	}
+	log_diags(&diags);
+	return r;
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warning("cannot have more than the usual number of descriptors");
+}
+
+/* The core has all it needs, and begins. */
+static void on_set_up(void *data)
+{
+	struct setup *setup = data;
+
+	confine_rest(!setup->no_seccomp);
+	log_info("listens at %s%s", setup->listeners.words,
+		 setup->listeners.are_handed ? ", handed over by the service manager" : "");
+	notify_send("READY=1\nSTATUS=listens at %s", setup->listeners.words);
+}
+
+static int run(struct setup *setup, struct arena *arena)
+{
+	const struct config *config = &setup->config;
+	struct prefix *servers = arena_alloc(arena, config->n_resolvers * sizeof(*servers) + 1);
+	const char **interfaces = arena_alloc(arena, config->n_resolvers * sizeof(*interfaces) + 1);
+	const struct proxy_options options = {
+		.listeners = setup->listeners.fds,
+		.n_listeners = setup->listeners.n,
+		.control = setup->control,
+		.servers = servers,
+		.interfaces = interfaces,
+		.n_servers = config->n_resolvers,
+		.upstream = { config->proxy.upstream, config->proxy.upstream_port,
+			      setup->credentials.user, setup->credentials.password },
+		.n_connections = config->proxy.connections,
+		.n_each = config->proxy.connections_per_service,
+		.first_byte_s = config->proxy.request_s,
+		.idle_s = config->proxy.idle_s,
+		.lifetime_s = config->proxy.lifetime_s,
+	};
+
+	for (size_t i = 0; i < config->n_resolvers; i++) {
+		servers[i] = config->resolvers[i].address;
+		interfaces[i] = config->resolvers[i].interface;
+	}
+	return proxy_run(&options, on_set_up, setup);
+}
+
+static int start(struct setup *setup)
+{
+	AUTO(arena) struct arena *arena = arena_new();
+	int status = EXIT_FAILURE;
+
+	notify_init();
+	if (prepare(setup, arena) < 0) {
+		notify_send("STATUS=not started; its log says why");
+	} else if (setup->config.proxy_is_external) {
+		log_notice("%s says that another proxy is used (\"external\"): nothing to do",
+			   setup->config_path);
+		notify_send("READY=1\nSTATUS=another proxy is used");
+		status = EXIT_SUCCESS;
+	} else {
+		raise_descriptors();
+		if (confine_user() == 0)
+			status = run(setup, arena);
+	}
+	credentials_wipe(&setup->credentials);
+	listeners_close(&setup->listeners);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct setup setup = {
+		.config_path = UIDWALL_SYSCONFDIR "/uidwall.json",
+		.control = UIDWALL_RUNDIR "/control.sock",
+	};
+	int key;
+
+	log_init("uidwall-proxy");
+	while ((key = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (key) {
+		case OPTION_CONFIG:
+			setup.config_path = optarg;
+			break;
+		case OPTION_CONTROL:
+			setup.control = optarg;
+			break;
+		case OPTION_NO_SECCOMP:
+			setup.no_seccomp = true;
+			break;
+		case OPTION_HELP:
+			fputs(help, stdout);
+			return EXIT_SUCCESS;
+		case OPTION_VERSION:
+			puts("uidwall-proxy " PACKAGE_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			fputs("Try \"uidwall-proxy --help\".\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		log_error("unexpected argument \"%s\"; try \"uidwall-proxy --help\"", argv[optind]);
+		return EXIT_USAGE;
+	}
+	return start(&setup);
+}
