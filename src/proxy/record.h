@@ -23,6 +23,7 @@ struct record {
 	const char *service; /* NULL: nobody's */
 	const char *user;    /* NULL: not known */
 	int64_t uid;	     /* -1: not known */
+	const char *process; /* NULL: not known */
 	uint8_t way;	     /* enum record_way */
 	uint8_t verdict;     /* enum record_verdict */
 	const char *host;    /* "": not known */
@@ -52,6 +53,9 @@ void tally_add(struct tally *tally, const struct record *record);
  */
 bool tally_has_news(const struct tally *tally);
 void tally_take(struct tally *tally, struct writer *w, size_t max_bytes);
+
+/* fn is called when there is something new where there was nothing. */
+void tally_on_news(struct tally *tally, void (*fn)(void *data), void *data);
 
 const char *record_way_name(enum record_way way);
 
