@@ -183,6 +183,22 @@ bool config_same_resolvers(const struct config *a, const struct config *b)
 	return true;
 }
 
+int config_compare_proxy_ports(const void *a, const void *b)
+{
+	const struct proxy_port *x = a, *y = b;
+
+	return strcmp(x->service, y->service);
+}
+
+const struct proxy_port *config_find_proxy_port(const struct config *config, const char *service)
+{
+	const struct proxy_port key = { .service = service };
+
+	return config->n_proxy_ports ? bsearch(&key, config->proxy_ports, config->n_proxy_ports,
+					       sizeof(key), config_compare_proxy_ports) :
+				       NULL;
+}
+
 static int parse_source(const struct source *source, struct arena *arena, struct config *ret_config,
 			struct diags *diags)
 {

@@ -27,6 +27,14 @@ struct proxy_settings {
 	uint32_t request_s, idle_s, lifetime_s;
 };
 
+/* A port of its own that a service has at an external proxy, which tells services by their ports.
+ */
+struct proxy_port {
+	const char *service;
+	uint16_t port;
+	struct place place;
+};
+
 struct config {
 	const char *text; /* of the file; NULL where there is none */
 	size_t text_length;
@@ -36,6 +44,9 @@ struct config {
 	struct proxy_address *proxies; /* where services reach the forward proxy */
 	size_t n_proxies;
 	bool proxy_is_external;
+	struct proxy_port *proxy_ports; /* at the addresses of proxies, where it is external; sorted
+					 */
+	size_t n_proxy_ports;
 	struct proxy_settings proxy; /* nothing where it is external */
 	bool subuids;
 	uint16_t log_group;	 /* NFLOG */
@@ -58,6 +69,10 @@ int config_read(const char *path, uid_t owner, const char *resolv_conf, struct a
 int config_read_resolvers(const char *resolv_conf, struct arena *arena, struct config *config,
 			  struct diags *diags);
 bool config_same_resolvers(const struct config *a, const struct config *b);
+
+/* The service's own port at the external proxy, in place of that of proxies; or NULL. */
+const struct proxy_port *config_find_proxy_port(const struct config *config, const char *service);
+int config_compare_proxy_ports(const void *a, const void *b); /* for qsort */
 
 /* The same from text that was read before; NULL: all defaults. Without resolvers, though with
  * diags, where they cannot be read.

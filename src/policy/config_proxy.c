@@ -19,6 +19,11 @@ struct proxy_list {
 	size_t n;
 };
 
+struct port_table {
+	struct proxy_port *ports;
+	size_t n;
+};
+
 struct upstream {
 	const char *host;
 	uint16_t port;
@@ -26,6 +31,7 @@ struct upstream {
 
 struct proxy_parse {
 	struct proxy_list listen, external;
+	struct port_table ports;
 	struct upstream upstream;
 	struct proxy_settings settings;
 };
@@ -71,6 +77,58 @@ static const struct value_type value_addresses = {
 	.parse = parse_addresses,
 	.schema = "{'anyOf':[" SCHEMA_ADDRESS
 		  ",{'type':'array','minItems':1,'items':" SCHEMA_ADDRESS "}]}",
+};
+
+/* --- ports of services at an external one */
+
+static const struct value_type value_service_ports;
+
+static bool is_service(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n >= 1 && n <= SERVICE_NAME_MAX && name[0] != '-' && name[0] != '_' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+static int parse_service_port(struct cursor at, struct port_table *table, struct diags *diags)
+{
+	json_int_t n = json_integer_value(at.value);
+	const char *service = cursor_key(at);
+
+	if (!is_service(service))
+		return diag_at_key(diags, at, "expected the name of a service, got \"%s\"",
+				   text_printable(cursor_arena(at), service, strlen(service), 80));
+	if (!json_is_integer(at.value) || n < 1 || n > UINT16_MAX)
+		return diag_expected(diags, at, "a port number from 1 to 65535");
+	for (size_t i = 0; i < table->n; i++)
+		if (table->ports[i].port == n)
+			return diag_at(diags, at,
+				       "port %u is that of %s: squid could not tell them apart",
+				       (unsigned)n, table->ports[i].service);
+	*ARENA_APPEND(cursor_arena(at), table->ports, table->n) =
+		(struct proxy_port){ arena_strdup(cursor_arena(at), service), (uint16_t)n,
+				     cursor_place(at) };
+	return 0;
+}
+
+static int parse_service_ports(struct cursor at, void *ret, struct diags *diags)
+{
+	int r = 0;
+
+	if (!json_is_object(at.value))
+		return diag_expected(diags, at, value_service_ports.expected);
+	for (struct cursor c = cursor_first(at); c.value; c = cursor_next(c))
+		if (parse_service_port(c, ret, diags) < 0)
+			r = -EINVAL;
+	return r;
+}
+
+static const struct value_type value_service_ports = {
+	.expected = "an object such as { \"blog\": 3129, \"erp\": 3130 }",
+	.parse = parse_service_ports,
+	.schema = "{'type':'object','propertyNames':{'pattern':'^[a-z0-9][a-z0-9_-]{0,31}$'},"
+		  "'additionalProperties':{'type':'integer','minimum':1,'maximum':65535}}",
 };
 
 /* --- the site's own proxy */
@@ -185,6 +243,9 @@ static const struct key proxy_key_list[] = {
 	  "[\"127.0.0.1:3128\", \"[::1]:3128\"]", "where the built-in proxy listens" },
 	{ "external", KEY_OPTIONAL, &value_addresses, AT(external), KEY_NO_PLACE, NULL,
 	  "where another proxy listens, squid for example; then no built-in one runs" },
+	{ "ports", KEY_OPTIONAL, &value_service_ports, AT(ports), KEY_NO_PLACE, "{}",
+	  "ports that services have of their own at the external proxy, which tells them apart by "
+	  "these (uidwall wire --squid); the others reach the ports of \"external\"" },
 	{ "upstream", KEY_OPTIONAL, &value_upstream, AT(upstream), KEY_NO_PLACE, NULL,
 	  "the site's own proxy, which the built-in one sends everything through" },
 	{ "credentials", KEY_OPTIONAL, &value_path, AT(settings.credentials),
@@ -208,7 +269,7 @@ static const struct key_table proxy_keys = {
 	"\"proxy\"",
 	proxy_key_list,
 	ARRAY_SIZE(proxy_key_list),
-	"'dependentRequired':{'credentials':['upstream']},"
+	"'dependentRequired':{'credentials':['upstream'],'ports':['external']},"
 	"'not':{'required':['external'],'anyOf':[{'required':['listen']},{'required':['upstream']},"
 	"{'required':['credentials']},{'required':['connections']},"
 	"{'required':['connections_per_service']},{'required':['request_s']},"
@@ -224,7 +285,8 @@ static int check_together(struct cursor at, const struct proxy_parse *parse, str
 		const struct key *key = &proxy_key_list[i];
 		struct cursor c = keys_find(at, key->name);
 
-		if (!c.value || key->flags & KEY_IGNORED || strcmp(key->name, "external") == 0)
+		if (!c.value || key->flags & KEY_IGNORED || strcmp(key->name, "external") == 0 ||
+		    strcmp(key->name, "ports") == 0)
 			continue;
 		r = diag_at_key(
 			diags, c,
@@ -237,6 +299,19 @@ static int check_together(struct cursor at, const struct proxy_parse *parse, str
 			diags, keys_find(at, "credentials"),
 			"\"credentials\" are for the proxy that \"upstream\" names, and there "
 			"is none");
+	if (!parse->external.n && keys_find(at, "ports").value)
+		r = diag_at_key(diags, keys_find(at, "ports"),
+				"\"ports\" are those of an \"external\" proxy, and there is none; "
+				"the built-in one knows its callers without");
+	for (size_t i = 0; i < parse->external.n; i++)
+		for (size_t j = 0; j < parse->ports.n; j++)
+			if (parse->external.addresses[i].port == parse->ports.ports[j].port)
+				r = diag_at(diags,
+					    keys_find(keys_find(at, "ports"),
+						      parse->ports.ports[j].service),
+					    "port %u is the one in \"external\", which all others "
+					    "reach",
+					    parse->ports.ports[j].port);
 	return r;
 }
 
@@ -255,6 +330,11 @@ static int parse_proxy(struct cursor at, void *ret, struct diags *diags)
 		parse.listen = parse.external;
 	config->proxies = parse.listen.addresses;
 	config->n_proxies = parse.listen.n;
+	if (parse.ports.n)
+		qsort(parse.ports.ports, parse.ports.n, sizeof(*parse.ports.ports),
+		      config_compare_proxy_ports);
+	config->proxy_ports = parse.ports.ports;
+	config->n_proxy_ports = parse.ports.n;
 	config->proxy = parse.settings;
 	config->proxy.upstream = parse.upstream.host;
 	config->proxy.upstream_port = parse.upstream.port;
