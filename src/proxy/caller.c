@@ -78,15 +78,12 @@ static bool still_stands(int fd)
 }
 
 void caller_find(struct owners *owners, int fd, const struct sockaddr_storage *peer,
-		 bool may_be_redirected, struct caller *ret_caller)
+		 const struct sockaddr_storage *own, bool may_be_redirected,
+		 struct caller *ret_caller)
 {
-	struct sockaddr_storage own;
-	socklen_t n = sizeof(own);
-
 	*ret_caller = (struct caller){ 0 };
 	if (!get_address(peer, &ret_caller->from, &ret_caller->from_port) ||
-	    getsockname(fd, (void *)&own, &n) < 0 ||
-	    !get_address(&own, &ret_caller->to, &ret_caller->to_port))
+	    !get_address(own, &ret_caller->to, &ret_caller->to_port))
 		return;
 	if (may_be_redirected)
 		find_original(fd, ret_caller);

@@ -18,11 +18,13 @@ struct caller {
 	struct owner owner;
 };
 
-/* peer: as accept(2) gave it. may_be_redirected: whether to ask for the original destination at
- * all. Nobody is mistaken for somebody else: that the connection still stood when its owner was
- * looked up is seen to afterwards.
+/* peer: as accept(2) gave it; own: the listener's address, or the connection's, where that listens
+ * on all. may_be_redirected: whether to ask for the original destination at all. Nobody is mistaken
+ * for somebody else: that the connection still stood when its owner was looked up is seen to
+ * afterwards.
  */
 void caller_find(struct owners *owners, int fd, const struct sockaddr_storage *peer,
-		 bool may_be_redirected, struct caller *ret_caller);
+		 const struct sockaddr_storage *own, bool may_be_redirected,
+		 struct caller *ret_caller);
 
 #endif

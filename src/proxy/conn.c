@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -14,6 +15,7 @@
 #include "proxy/answer.h"
 
 enum {
+	EVENTS_AT_ONCE = 128,
 	SWEEP_MS = 1000,
 	CLOSING_MS = 2000,	 /* for the client to read our last words */
 	HALF_CLOSED_MS = 300000, /* idle, when one side has ended */
@@ -95,18 +97,20 @@ static void write_record(const struct conn *conn)
 		  });
 }
 
+void conn_part(struct conn *conn)
+{
+	fd_close(conn->server);
+	conn->server = -1;
+	relay_done(&conn->relay);
+}
+
 static void close_server(struct conn *conn)
 {
 	resolver_cancel(conn->query);
 	conn->query = NULL;
 	dial_cancel(conn->dial);
 	conn->dial = NULL;
-	if (conn->server >= 0) {
-		event_del(&conn->server_event);
-		close(conn->server);
-		conn->server = -1;
-	}
-	relay_done(&conn->relay);
+	conn_part(conn);
 }
 
 static void settle(struct conn *conn)
@@ -122,7 +126,6 @@ void conn_end(struct conn *conn)
 
 	settle(conn);
 	close_server(conn);
-	event_del(&conn->client_event);
 	event_del(&conn->silence);
 	close(conn->client);
 	drop_usage(conn);
@@ -145,6 +148,7 @@ void conn_end(struct conn *conn)
 	if (--all->n_active == 0)
 		event_del(&all->sweep);
 	conn->stage = CONN_FREE;
+	conn->generation++;
 	conn->next = all->free;
 	all->free = conn;
 }
@@ -266,21 +270,30 @@ void conn_push(struct conn *conn)
 
 /* --- events */
 
-static void on_client(evutil_socket_t fd, short what, void *data)
+/* Sockets are known to the kernel by slot, generation and side: an event that was fetched together
+ * with one that ended its connection must not reach the next one in the slot. A closed socket
+ * leaves the epoll set by itself (epoll(7)): nobody else has a copy of it.
+ */
+static int watch(struct conn *conn, int fd, unsigned side)
 {
-	struct conn *conn = data;
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.u64 = (uint64_t)(conn - conn->all->slots) << 33 |
+			    (uint64_t)conn->generation << 1 | side,
+	};
 
-	if (what & EV_READ)
-		conn->relay.ways[RELAY_UP].can_read = true;
-	if (what & EV_WRITE)
-		conn->relay.ways[RELAY_DOWN].can_write = true;
+	return epoll_ctl(conn->all->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static void on_client(struct conn *conn, bool can_read)
+{
 	switch ((enum conn_stage)conn->stage) {
 	case CONN_OPENING:
-		if (what & EV_READ)
+		if (can_read)
 			judge_read(conn);
 		break;
 	case CONN_RELAYING:
-		if (conn->is_silent && what & EV_READ)
+		if (conn->is_silent && can_read)
 			judge_read(conn);
 		else
 			conn_push(conn);
@@ -298,21 +311,43 @@ static void on_client(evutil_socket_t fd, short what, void *data)
 	}
 }
 
-static void on_server(evutil_socket_t fd, short what, void *data)
+static void on_server(struct conn *conn, bool can_read)
 {
-	struct conn *conn = data;
-
-	if (what & EV_READ)
-		conn->relay.ways[RELAY_DOWN].can_read = true;
-	if (what & EV_WRITE)
-		conn->relay.ways[RELAY_UP].can_write = true;
-	if (conn->stage == CONN_AWAITING && what & EV_READ) {
+	if (conn->stage == CONN_AWAITING && can_read) {
 		exchange_read(conn);
 		return;
 	}
-	if (what & EV_READ)
+	if (can_read)
 		conn->is_silent = false; /* a protocol in which the server speaks first */
 	conn_push(conn);
+}
+
+static void on_event(struct conns *all, const struct epoll_event *event)
+{
+	struct conn *conn = &all->slots[event->data.u64 >> 33];
+	unsigned side = event->data.u64 & 1;
+	bool can_read = event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+
+	if (conn->stage == CONN_FREE || conn->generation != (uint32_t)(event->data.u64 >> 1))
+		return;
+	if (can_read)
+		conn->relay.ways[side].can_read = true;
+	if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		conn->relay.ways[!side].can_write = true;
+	if (side == RELAY_UP)
+		on_client(conn, can_read);
+	else if (conn->server >= 0)
+		on_server(conn, can_read);
+}
+
+static void on_events(evutil_socket_t fd, short what, void *data)
+{
+	struct conns *all = data;
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int n = epoll_wait(fd, events, EVENTS_AT_ONCE, 0);
+
+	for (int i = 0; i < n; i++)
+		on_event(all, &events[i]);
 }
 
 static void on_silence(evutil_socket_t fd, short what, void *data)
@@ -331,9 +366,7 @@ int conn_join(struct conn *conn, int server)
 	conn->relay.ways[RELAY_DOWN].can_read = false;
 	conn->seen_ms = clock_now_ms();
 	conn->deadline_ms = 0;
-	event_assign(&conn->server_event, conn->all->options.base, server,
-		     EV_READ | EV_WRITE | EV_ET | EV_PERSIST, on_server, conn);
-	return event_add(&conn->server_event, NULL) < 0 ? -ENOMEM : 0;
+	return watch(conn, server, RELAY_DOWN);
 }
 
 /* --- time limits */
@@ -437,6 +470,7 @@ static struct conn *take_slot(struct conns *all)
 	else
 		conn = &all->slots[all->n_used++];
 	*conn = (struct conn){
+		.generation = conn->generation,
 		.all = all,
 		.next = all->active,
 		.stage = CONN_OPENING,
@@ -462,7 +496,8 @@ static int64_t real_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void conns_accept(struct conns *conns, int fd, const struct sockaddr_storage *peer)
+void conns_accept(struct conns *conns, int fd, const struct sockaddr_storage *peer,
+		  const struct sockaddr_storage *own)
 {
 	struct conn *conn;
 
@@ -475,15 +510,13 @@ void conns_accept(struct conns *conns, int fd, const struct sockaddr_storage *pe
 	conn->start_us = clock_now_us();
 	conn->start_ms = real_ms();
 	conn->deadline_ms = conn->start_us / 1000 + conns->options.first_bytes_ms;
-	caller_find(conns->options.owners, fd, peer, conns->may_be_redirected, &conn->caller);
+	caller_find(conns->options.owners, fd, peer, own, conns->may_be_redirected, &conn->caller);
 	if (conns->lists && conn->caller.is_known)
 		conn->list = lists_find(conns->lists, conn->caller.owner.uid,
 					conn->caller.owner.cgroup, &conn->user);
 	event_assign(&conn->silence, conns->options.base, -1, 0, on_silence, conn);
-	event_assign(&conn->client_event, conns->options.base, fd,
-		     EV_READ | EV_WRITE | EV_ET | EV_PERSIST, on_client, conn);
 	take_usage(conn);
-	if (event_add(&conn->client_event, NULL) < 0) {
+	if (watch(conn, fd, RELAY_UP) < 0) {
 		conn_break(conn);
 		return;
 	}
@@ -525,10 +558,14 @@ int conns_new(const struct conns_options *options, struct conns **ret_conns)
 		return -ENOMEM;
 	conns->options = *options;
 	conns->logged_ms = -1000;
+	conns->epoll = epoll_create1(EPOLL_CLOEXEC);
 	conns->pool = relay_pool_new(options->n_pipes);
 	/* Not touched until used: the kernel gives pages as they are. */
 	conns->slots = calloc(options->n_slots, sizeof(*conns->slots));
-	if (!conns->pool || !conns->slots) {
+	event_assign(&conns->events, options->base, conns->epoll, EV_READ | EV_PERSIST, on_events,
+		     conns);
+	if (!conns->pool || !conns->slots || conns->epoll < 0 ||
+	    event_add(&conns->events, NULL) < 0) {
 		conns_free(conns);
 		return -ENOMEM;
 	}
@@ -544,6 +581,10 @@ void conns_free(struct conns *conns)
 		return;
 	while (conns->active)
 		conn_end(conns->active);
+	if (conns->epoll >= 0) {
+		event_del(&conns->events);
+		close(conns->epoll);
+	}
 	relay_pool_free(conns->pool);
 	free(conns->slots);
 	free(conns);

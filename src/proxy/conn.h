@@ -66,6 +66,8 @@ struct conns {
 	struct conn *free, *active; /* lists; active ones doubly linked */
 	unsigned n_active;
 	struct usage *usages[256];
+	int epoll;
+	struct event events;	    /* the epoll descriptor: some connection is ready */
 	struct event sweep, resume; /* once a second; connections whose turn comes again */
 	struct conn *due;	    /* for resume */
 	int64_t logged_ms;
@@ -84,7 +86,8 @@ struct conn {
 	bool is_http_head;     /* the request is HEAD: the response has no body */
 	bool has_answered;     /* bytes of a response are on their way */
 	int client, server;    /* -1: none */
-	struct event client_event, server_event, silence;
+	struct event silence;
+	uint32_t generation; /* of the slot: events of who had it before are told apart */
 	struct caller caller;
 	const struct list *list; /* of the lists in force; NULL: nobody's */
 	const char *user;
@@ -111,8 +114,9 @@ struct conn {
 int conns_new(const struct conns_options *options, struct conns **ret_conns);
 void conns_free(struct conns *conns);
 
-/* Takes an accepted, non-blocking socket. */
-void conns_accept(struct conns *conns, int fd, const struct sockaddr_storage *peer);
+/* Takes an accepted, non-blocking socket. own: that it was accepted at. */
+void conns_accept(struct conns *conns, int fd, const struct sockaddr_storage *peer,
+		  const struct sockaddr_storage *own);
 
 /* From now on these: open connections are judged anew, and cut where their host was taken off. */
 void conns_set_lists(struct conns *conns, const struct lists *lists);
@@ -127,6 +131,8 @@ void conn_break(struct conn *conn);
 void conn_answer(struct conn *conn, const void *bytes, size_t n);
 /* Moves bytes; the connection may have ended when it returns. */
 void conn_push(struct conn *conn);
+/* Lets go of the server, as if it had never been connected. */
+void conn_part(struct conn *conn);
 /* Takes the server's socket and starts the relay. 0 or -errno. */
 int conn_join(struct conn *conn, int server);
 /* Appends to `in`. 0, -ENOMEM, or -EMSGSIZE beyond max. */

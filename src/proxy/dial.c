@@ -17,8 +17,9 @@
 #include <sys/socket.h>
 
 enum {
-	SOCKETS_MAX = 4,   /* that libcurl watches at once for one connection: two by RFC 8305 */
-	TEXT_MAX = 1200,   /* 16 addresses */
+	SOCKETS_MAX = 4, /* that libcurl watches at once for one connection: two by RFC 8305 */
+	TEXT_MAX = 1200, /* 16 addresses */
+	URL_MAX = 300,
 	HAPPY_MS = 200,	   /* head start of IPv6; RFC 8305, 5 says 250, libcurl 200 */
 	FREE_HANDLES = 64, /* kept for the next ones */
 };
@@ -40,7 +41,8 @@ struct dial {
 	curl_socket_t taken;
 	struct prefix last; /* that a socket was opened for */
 	struct watched watched[SOCKETS_MAX];
-	bool is_tunnel;
+	/* What the handle is set to: the same again need not be said again. */
+	char text[TEXT_MAX], url[URL_MAX];
 };
 
 struct dialer {
@@ -50,7 +52,8 @@ struct dialer {
 	struct event timer;
 	struct dial *free;
 	unsigned n_free, n_made;
-	bool is_inside; /* of curl_multi_socket_action() */
+	bool is_taking;	  /* results */
+	bool is_starting; /* sockets are not watched yet: they may be connected already */
 };
 
 /* --- from libcurl's addresses to ours */
@@ -126,18 +129,22 @@ static int set_timer(CURLM *multi, long timeout_ms, void *data)
 	return 0;
 }
 
+static void unwatch(struct dialer *dialer, struct watched *watched)
+{
+	if (watched->fd >= 0)
+		event_del(&watched->event);
+	watched->fd = -1;
+}
+
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data)
 {
 	struct dialer *dialer = data;
 	struct watched *watched = socket_data;
 	struct dial *dial;
 
-	if (watched)
-		event_del(&watched->event);
 	if (what == CURL_POLL_REMOVE) {
 		if (watched)
-			watched->fd = -1;
-		curl_multi_assign(dialer->multi, fd, NULL);
+			unwatch(dialer, watched);
 		return 0;
 	}
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &dial);
@@ -146,13 +153,16 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void
 			watched = &dial->watched[i];
 	if (!watched)
 		return -1;
+	if (watched->fd >= 0)
+		event_del(&watched->event);
+	else
+		curl_multi_assign(dialer->multi, fd, watched);
 	watched->fd = fd;
-	curl_multi_assign(dialer->multi, fd, watched);
 	event_assign(&watched->event, dialer->options.base, fd,
 		     (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
 			     (what & CURL_POLL_OUT ? EV_WRITE : 0)),
 		     on_socket, watched);
-	return event_add(&watched->event, NULL);
+	return dialer->is_starting ? 0 : event_add(&watched->event, NULL);
 }
 
 /* --- handles */
@@ -275,9 +285,9 @@ static void take_done(struct dialer *dialer)
 	CURLMsg *message;
 	int left;
 
-	if (dialer->is_inside)
+	if (dialer->is_taking)
 		return;
-	dialer->is_inside = true;
+	dialer->is_taking = true;
 	while ((message = curl_multi_info_read(dialer->multi, &left))) {
 		struct dial *dial = NULL;
 
@@ -286,16 +296,16 @@ static void take_done(struct dialer *dialer)
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &dial);
 		finish(dial, message->data.result);
 	}
-	dialer->is_inside = false;
+	dialer->is_taking = false;
 }
 
 /* --- entry points */
 
-/* "+d7.invalid:443:192.0.2.1,[2001:db8::1]" and "http://d7.invalid:443". */
+/* "d7.invalid:443:192.0.2.1,[2001:db8::1]" and "http://d7.invalid:443". */
 static int set_target(struct dial *dial, const struct prefix *addresses, size_t n, uint16_t port,
 		      const char *host, uint16_t host_port)
 {
-	char text[TEXT_MAX], url[300], address[PREFIX_TEXT_MAX];
+	char text[TEXT_MAX], url[URL_MAX], address[PREFIX_TEXT_MAX];
 	size_t at;
 
 	if (n == 0)
@@ -307,16 +317,22 @@ static int set_target(struct dial *dial, const struct prefix *addresses, size_t 
 				       addresses[i].family == ADDR_V6 ? "%s[%s]" : "%s%s",
 				       i ? "," : "", address);
 	}
-	curl_slist_free_all(dial->resolve);
-	dial->resolve = curl_slist_append(NULL, text);
-	if (!dial->resolve)
-		return -ENOMEM;
-	curl_easy_setopt(dial->easy, CURLOPT_RESOLVE, dial->resolve);
+	if (strcmp(text, dial->text) != 0) {
+		curl_slist_free_all(dial->resolve);
+		dial->resolve = curl_slist_append(NULL, text);
+		if (!dial->resolve)
+			return -ENOMEM;
+		curl_easy_setopt(dial->easy, CURLOPT_RESOLVE, dial->resolve);
+		memcpy(dial->text, text, at + 1);
+	}
 	if (host)
 		snprintf(url, sizeof(url), strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u",
 			 host, host_port);
 	else
 		snprintf(url, sizeof(url), "http://d%u.invalid:%u", dial->number, port);
+	if (strcmp(url, dial->url) == 0)
+		return 0;
+	strcpy(dial->url, url);
 	return curl_easy_setopt(dial->easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM;
 }
 
@@ -330,6 +346,25 @@ static int set_upstream(struct dialer *dialer, struct dial *dial, const struct d
 	curl_easy_setopt(dial->easy, CURLOPT_HTTPPROXYTUNNEL, target->to_proxy ? 0L : 1L);
 	return set_target(dial, target->addresses, target->n_addresses,
 			  dialer->options.upstream_port, target->host, target->port);
+}
+
+/* What is on this machine is connected when connect() returns, though it says EINPROGRESS: asking
+ * at once spares a turn of the loop.
+ */
+static void begin(struct dialer *dialer, struct dial *dial)
+{
+	int running;
+
+	dialer->is_starting = true;
+	curl_multi_socket_action(dialer->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	if (prefix_is_loopback(&dial->last) && dial->watched[0].fd >= 0)
+		curl_multi_socket_action(dialer->multi, dial->watched[0].fd, CURL_CSELECT_OUT,
+					 &running);
+	dialer->is_starting = false;
+	for (size_t i = 0; i < SOCKETS_MAX; i++)
+		if (dial->watched[i].fd >= 0)
+			event_add(&dial->watched[i].event, NULL);
+	take_done(dialer);
 }
 
 int dial_start(struct dialer *dialer, const struct dial_target *target, dial_fn fn, void *data,
@@ -360,10 +395,7 @@ int dial_start(struct dialer *dialer, const struct dial_target *target, dial_fn 
 	dial->fn = fn;
 	dial->data = data;
 	*ret_dial = dial;
-	/* A turn of the loop less than by its timer; to the own machine it may be done with this.
-	 */
-	if (!dialer->is_inside)
-		act(dialer, CURL_SOCKET_TIMEOUT, 0);
+	begin(dialer, dial);
 	return 0;
 }
 

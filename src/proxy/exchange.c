@@ -20,14 +20,14 @@ static int frame_down(void *data, const char *bytes, size_t n, size_t *ret_taken
 {
 	struct conn *conn = data;
 
-	return head_body(&conn->response->body, bytes, n, ret_taken);
+	return head_body(conn->response, bytes, n, ret_taken);
 }
 
 static int frame_up(void *data, const char *bytes, size_t n, size_t *ret_taken)
 {
 	struct conn *conn = data;
 
-	return head_body(&conn->request->body, bytes, n, ret_taken);
+	return head_body(conn->request, bytes, n, ret_taken);
 }
 
 static void end_request(struct conn *conn)
@@ -53,7 +53,7 @@ void exchange_begin(struct conn *conn)
 		const char *body = conn->in + head->length;
 		size_t n_body = conn->n_in - head->length;
 
-		r = head_body(&head->body, body, n_body, &taken);
+		r = head_body(head, body, n_body, &taken);
 		if (r > 0)
 			end_request(conn);
 		if (r >= 0 && relay_put(&conn->relay, RELAY_UP, body, taken) < 0)
@@ -89,7 +89,7 @@ static int take_response(struct conn *conn)
 	conn->stage = CONN_RELAYING;
 	conn->relay.ways[RELAY_DOWN].may_read = true;
 	conn->relay.ways[RELAY_DOWN].frame = frame_down;
-	r = head_body(&head->body, conn->in + head->length, n_body, &taken);
+	r = head_body(head, conn->in + head->length, n_body, &taken);
 	if (r > 0)
 		conn->relay.ways[RELAY_DOWN].has_ended = true;
 	if (r >= 0)

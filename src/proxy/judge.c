@@ -26,9 +26,6 @@ enum {
 
 /* --- refusals */
 
-/* fatal access_denied (RFC 8446, 6): clients show that, where a reset could be anything */
-static const uint8_t tls_alert[] = { 21, 3, 3, 0, 2, 2, 49 };
-
 static bool is_tls(const struct conn *conn)
 {
 	return conn->way == RECORD_TLS;
@@ -43,9 +40,9 @@ static bool speaks_http(const struct conn *conn)
 static void say(struct conn *conn, const char *bytes, size_t n)
 {
 	if (speaks_http(conn) && !conn->has_answered)
-		conn_answer(conn, bytes, n);
+		conn_answer(conn, bytes, conn->is_http_head ? answer_head_length(bytes, n) : n);
 	else if (is_tls(conn) && !conn->has_answered)
-		conn_answer(conn, tls_alert, sizeof(tls_alert));
+		conn_answer(conn, answer_tls_alert, sizeof(answer_tls_alert));
 	else
 		conn_break(conn);
 }
@@ -308,10 +305,7 @@ static int judge_opening(struct conn *conn, const char *bytes, size_t n)
 static void speaks_after_all(struct conn *conn)
 {
 	conn->is_silent = false;
-	relay_done(&conn->relay);
-	event_del(&conn->server_event);
-	close(conn->server);
-	conn->server = -1;
+	conn_part(conn);
 	conn->address = (struct prefix){ 0 };
 	conn->host = (struct host){ 0 };
 	conn->stage = CONN_OPENING;

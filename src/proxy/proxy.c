@@ -123,17 +123,34 @@ static void run_out(struct proxy *proxy, int listener)
 	event_add(proxy->pause, &pause);
 }
 
+/* *ret_is_for_all: it listens on every address of its family. */
+static void get_own(int fd, struct sockaddr_storage *ret_own, bool *ret_is_for_all)
+{
+	const struct sockaddr_in *v4 = (const void *)ret_own;
+	const struct sockaddr_in6 *v6 = (const void *)ret_own;
+	socklen_t n = sizeof(*ret_own);
+
+	*ret_own = (struct sockaddr_storage){ 0 };
+	getsockname(fd, (void *)ret_own, &n);
+	*ret_is_for_all = ret_own->ss_family == AF_INET ? v4->sin_addr.s_addr == htonl(INADDR_ANY) :
+							  IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
+}
+
 static void on_listener(evutil_socket_t listener, short what, void *data)
 {
 	struct proxy *proxy = data;
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer, own;
+	bool is_for_all;
 
+	get_own(listener, &own, &is_for_all);
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		socklen_t n = sizeof(peer);
 		int fd = accept4(listener, (void *)&peer, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			conns_accept(proxy->conns, fd, &peer);
+			if (is_for_all)
+				get_own(fd, &own, &(bool){ 0 });
+			conns_accept(proxy->conns, fd, &peer, &own);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

@@ -241,6 +241,7 @@ static int copy(struct relay *relay, struct relay_way *way, int from, int to)
 
 static int step(struct relay *relay, struct relay_way *way, int from, int to)
 {
+	const struct relay_way *other = &relay->ways[way == relay->ways];
 	struct relay_pool *pool = relay->pool;
 
 	if (way->held)
@@ -251,7 +252,9 @@ static int step(struct relay *relay, struct relay_way *way, int from, int to)
 		if (way->is_shut)
 			return 0;
 		way->is_shut = true;
-		if (!way->is_quiet && shutdown(to, SHUT_WR) < 0 && errno != ENOTCONN)
+		/* The second one to end is followed by close(), which says the same. */
+		if (!way->is_quiet && !other->is_shut && shutdown(to, SHUT_WR) < 0 &&
+		    errno != ENOTCONN)
 			return -errno;
 		return 0;
 	}
