@@ -172,6 +172,7 @@ web_make() {
 # world_make: all of it
 world_make() {
 	local tool tls
+	[[ -x $UIDWALL_PROXY ]] || skip_all "uidwall-proxy is not built"
 	for tool in nginx dnsmasq openssl python3 curl; do
 		command -v "$tool" >/dev/null || skip_all "needs the program $tool"
 	done
@@ -212,11 +213,11 @@ proxy_answers() {
 	[[ $status == 403 ]]
 } 2>/dev/null
 
-# start_proxy [OPTION]...: as its unit does, which starts it as its user
+# As its unit does, which starts it as its user. $PROXY_OPTIONS: words of its command line.
 start_proxy() {
-	[[ -x $UIDWALL_PROXY ]] || die "no $UIDWALL_PROXY: build it first"
 	install -m 755 "$UIDWALL_PROXY" "$T/bin/uidwall-proxy"
-	"$T/bin/uidwall-proxy" --config "$CONFIG" --control "$CONTROL" "$@" \
+	# shellcheck disable=SC2086
+	"$T/bin/uidwall-proxy" --config "$CONFIG" --control "$CONTROL" ${PROXY_OPTIONS:-} \
 		>>"$T/proxy.records" 2>>"$T/proxy.log" </dev/null &
 	echo $! >"$T/proxy.pid"
 	wait_until 10 proxy_answers || die "the proxy does not come up: $(tail -n 20 "$T/proxy.log")"
