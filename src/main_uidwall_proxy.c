@@ -108,11 +108,12 @@ static void raise_descriptors(void)
 		log_warning("cannot have more than the usual number of descriptors");
 }
 
-/* The core has all it needs, and begins. */
+/* The core has a copy of all it needs, and begins. */
 static void on_set_up(void *data)
 {
 	struct setup *setup = data;
 
+	credentials_wipe(&setup->credentials);
 	confine_rest(!setup->no_seccomp);
 	log_info("listens at %s%s", setup->listeners.words,
 		 setup->listeners.are_handed ? ", handed over by the service manager" : "");

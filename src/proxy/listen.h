@@ -7,7 +7,7 @@
 #include "base/addr.h"
 #include "base/diag.h"
 
-enum { LISTENERS_MAX = 64 };
+enum { LISTENERS_MAX = 16 };
 
 struct listen_address {
 	struct prefix address;

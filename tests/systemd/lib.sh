@@ -67,7 +67,7 @@ eventually() {
 }
 
 finish() {
-	((n_failed == 0)) || journalctl -q --no-pager -o short-monotonic -u 'uidwalld*' | tail -n 60 | sed 's/^/# /'
+	((n_failed == 0)) || journalctl -q --no-pager -o short-monotonic -u 'uidwall*' | tail -n 60 | sed 's/^/# /'
 	echo "1..$n_tests"
 	exit $((n_failed > 0))
 }
