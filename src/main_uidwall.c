@@ -29,6 +29,8 @@ const struct cli_verb cli_verbs[] = {
 	  help_why, 2, 6, verb_why },
 	{ "selftest", "[SERVICE]", "become each user, try to get out", help_selftest, 0, 1,
 	  verb_selftest },
+	{ "wire", "--squid", "lists for squid, from the policies' hosts", help_wire, 0, 1,
+	  verb_wire },
 	{ "new", "SERVICE", "a first policy for a service", help_new, 1, 1, verb_new },
 	{ "off", "[SERVICE]", "take the wall down on purpose", help_off, 0, 1, verb_off },
 	{ "on", "[SERVICE]", "put it back up", help_on, 0, 1, verb_on },

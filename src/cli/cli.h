@@ -36,6 +36,7 @@ struct cli {
 	bool dry_run;
 	bool endpoints;
 	bool wait;
+	bool squid;
 	bool help;
 	bool version;
 	struct arena *arena; /* lives as long as the process */
@@ -69,9 +70,10 @@ enum cli_status verb_selftest(struct cli *cli);
 enum cli_status verb_show(struct cli *cli);
 enum cli_status verb_status(struct cli *cli);
 enum cli_status verb_why(struct cli *cli);
+enum cli_status verb_wire(struct cli *cli);
 
 extern const char help_apply[], help_check[], help_confirm[], help_diff[], help_help[], help_new[],
 	help_off[], help_on[], help_render[], help_rollback[], help_selftest[], help_show[],
-	help_status[], help_why[];
+	help_status[], help_why[], help_wire[];
 
 #endif

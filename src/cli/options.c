@@ -43,6 +43,8 @@ static const struct option options[] = {
 	  "compare with the policies in DIR, offline" },
 	{ "offline", NULL, offsetof(struct cli, offline), "why",
 	  "ask the policies as they are on disk, not the daemon" },
+	{ "squid", NULL, offsetof(struct cli, squid), "wire",
+	  "squid's access lists, a port for each service" },
 	{ "config", "FILE", offsetof(struct cli, config), NULL, "default: " CLI_CONFIG },
 	{ "policies", "DIR", offsetof(struct cli, policies), NULL, "default: " CLI_POLICIES },
 	{ "control", "PATH", offsetof(struct cli, control), NULL, "default: " CLI_CONTROL },

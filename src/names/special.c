@@ -123,6 +123,26 @@ static const char *purpose_v6(const struct prefix *address)
 	return is_isatap(address->bytes) ? "a tunnel (ISATAP)" : NULL;
 }
 
+const char *special_next(size_t *at, struct prefix *ret_prefix)
+{
+	size_t i = (*at)++;
+
+	if (i < ARRAY_SIZE(v4)) {
+		uint32_t address = v4[i].address;
+
+		*ret_prefix = (struct prefix){ ADDR_V4,
+					       v4[i].length,
+					       { (uint8_t)(address >> 24), (uint8_t)(address >> 16),
+						 (uint8_t)(address >> 8), (uint8_t)address } };
+		return v4[i].words;
+	}
+	i -= ARRAY_SIZE(v4);
+	if (i >= ARRAY_SIZE(v6))
+		return NULL;
+	*ret_prefix = v6[i].prefix;
+	return v6[i].words ? v6[i].words : special_next(at, ret_prefix);
+}
+
 const char *special_purpose(const struct prefix *address)
 {
 	return address->family == ADDR_V4 ? purpose_v4(address->bytes) : purpose_v6(address);

@@ -15,4 +15,10 @@
  */
 const char *special_purpose(const struct prefix *address);
 
+/* The prefixes that are special as a whole, one after the other, for other programs' lists; some
+ * lie within others. Those of NAT64 and ISATAP, and what is outside 2000::/3, are not among them.
+ * *at starts at 0. NULL: no more; else what they are for.
+ */
+const char *special_next(size_t *at, struct prefix *ret_prefix);
+
 #endif

@@ -305,6 +305,14 @@ static void advise_defaults(const struct policy_set *set, struct diags *diags)
 				"\"hosts\" are reached by the proxy, which \"proxy\": false keeps "
 				"the service from");
 	}
+	for (size_t i = 0; i < set->config.n_proxy_ports; i++) {
+		const struct proxy_port *port = &set->config.proxy_ports[i];
+
+		if (!policy_set_find(set, port->service))
+			diag_add(diags, DIAG_WARNING, port->place,
+				 "there is no service %s: port %u is nobody's", port->service,
+				 port->port);
+	}
 	if (dns && !set->config.n_resolvers)
 		diag_add(diags, DIAG_WARNING, (struct place){ .file = "/etc/resolv.conf" },
 			 "no name server is configured, so \"dns\" opens nothing; name them in "
