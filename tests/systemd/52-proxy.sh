@@ -61,7 +61,7 @@ check "... with Landlock, where the kernel has it" said 'sandbox: user uidwall-p
 was=$(pid)
 kill -KILL "$was"
 restarted() {
-	[[ $(pid) != 0 && $(pid) != "$was" && $(property $unit SubState) == running ]]
+	[[ $(pid) != 0 && $(pid) != "$was" && $(property "$unit" SubState) == running ]]
 }
 check "killed, it is started again" eventually 5 restarted
 equal "... and listens" "127.0.0.1:3128 [::1]:3128 " "$(listens)"
