@@ -194,9 +194,15 @@ def start_ours():
         print(json.dumps({"note": f"no {program}: squid and tinyproxy alone"}), flush=True)
         return None
     daemon = stage.Daemon(write_policies(f"{stage.WORK}/proxy-policies"))
+    os.chmod(os.path.dirname(daemon.control), 0o711)
     config = write(f"{stage.WORK}/none.json", "{}")
     ours = Server("uidwall-proxy", 3128, [program, "--config", config, "--control", daemon.control])
     ours.daemon = daemon
+    for _ in range(100):  # until it has its lists
+        if subprocess.run(client(ours, "idle", TARGET, "1"), capture_output=True,
+                          stdin=subprocess.DEVNULL).returncode == 0:
+            break
+        time.sleep(0.05)
     return ours
 
 
@@ -218,14 +224,19 @@ def set_stage():
 
 # --- measuring ------------------------------------------------------------------------------------
 
-def load(peer, *argv):
-    """What the client says about one peer (None: none between)."""
+def client(peer, *argv):
+    """Its command: before ours as a user whom one of the thousand policies governs, before others (and
+    None) as one whom the wall lets pass."""
     program = os.environ.get("PROXY_LOAD", f"{stage.BUILD}/tests/bench/proxy_load")
+    uid = stage.FIRST_UID + 777 if peer and peer.name == "uidwall-proxy" else stage.OUTSIDER
     options = [a for a in argv if a.startswith("-")]
     mode, target, number = [a for a in argv if not a.startswith("-")]
-    result = subprocess.run([program, f"-u{stage.FIRST_UID + 777}", *options, mode,
-                             peer.at if peer else "-", target, number],
-                            capture_output=True, text=True)
+    return [program, f"-u{uid}", *options, mode, peer.at if peer else "-", target, number]
+
+
+def load(peer, *argv):
+    """What the client says about one peer (None: none between)."""
+    result = subprocess.run(client(peer, *argv), capture_output=True, text=True)
     if result.returncode != 0:
         sys.exit(f"{peer.name if peer else 'direct'}: {result.stderr}{result.stdout}")
     return json.loads(result.stdout)
@@ -292,20 +303,17 @@ def bench_tunnel(peers, n):
 
 def bench_idle(peer, n, bound):
     before = peer.pss_mib()
-    program = os.environ.get("PROXY_LOAD", f"{stage.BUILD}/tests/bench/proxy_load")
-    client = subprocess.Popen([program, f"-u{stage.FIRST_UID + 777}", "idle", peer.at, TARGET, str(n)],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                              preexec_fn=raise_limits)
-    ready = client.stdout.readline()
-    if not ready:
-        report_missing = f"{n} idle tunnels: {peer.name} does not open them"
-        print(json.dumps({"what": report_missing}), flush=True)
+    holder = subprocess.Popen(client(peer, "idle", TARGET, str(n)), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True, preexec_fn=raise_limits)
+    if not holder.stdout.readline():
+        print(json.dumps({"what": f"{n} idle tunnels: {peer.name} does not open them",
+                          "result": "short"}), flush=True)
         return
     time.sleep(1)
     memory = peer.pss_mib()
-    client.stdin.close()
-    standing = json.loads(client.stdout.readline())["standing"]
-    client.wait()
+    holder.stdin.close()
+    standing = json.loads(holder.stdout.readline())["standing"]
+    holder.wait()
     what = f"memory at {n} idle tunnels ({before:.1f} MiB before): {peer.name}"
     if standing != n:
         what += f", of which {standing} stood at the end"
