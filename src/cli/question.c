@@ -14,6 +14,7 @@
 #include "cli/output.h"
 #include "cli/resolve.h"
 #include "cli/schemes.h"
+#include "names/idna.h"
 
 enum { ADDRESSES_MAX = 64 };
 
@@ -257,17 +258,48 @@ static void add_target(struct wanted *w, const char *address, struct question *q
 	*ARENA_APPEND(w->cli->arena, question->targets, question->n_targets) = text;
 }
 
+/* As policies and the proxy have it. What no proxy takes for a host, but some resolver may, is left
+ * as it was typed.
+ */
+static enum cli_status normalize_host(struct wanted *w)
+{
+	const char *why = NULL;
+	struct host host;
+	bool is_ascii = true;
+
+	if (idna_parse(w->host, strlen(w->host), &host, &why) == 0) {
+		w->host = arena_strdup(w->cli->arena, host.name);
+		return CLI_FINE;
+	}
+	for (const char *p = w->host; *p; p++)
+		is_ascii = is_ascii && (unsigned char)*p < 0x80;
+	if (is_ascii)
+		return CLI_FINE;
+	return bad_use(w->cli, "\"%s\" is no host: it %s", shown(w->cli, w->host), why);
+}
+
 static enum cli_status add_addresses(struct wanted *w, struct question *question)
 {
 	struct addresses addresses = { 0 };
+	enum cli_status status;
 	const char *error;
 	struct prefix address;
 
 	if (is_address(w->cli, w->host, &address)) {
 		add_target(w, w->host, question);
+		question->host = w->host;
 		return CLI_FINE;
 	}
-	if (strcasecmp(w->host, "localhost") == 0 || strcasecmp(w->host, "localhost.") == 0) {
+	status = normalize_host(w);
+	if (status != CLI_FINE)
+		return status;
+	question->host = w->host;
+	if (is_address(w->cli, w->host, &address)) {
+		add_target(w, w->host, question);
+		return CLI_FINE;
+	}
+	question->is_name = strcmp(w->host, "localhost") != 0;
+	if (!question->is_name) {
 		add_target(w, "127.0.0.1", question);
 		add_target(w, "::1", question);
 		return CLI_FINE;
@@ -360,7 +392,6 @@ enum cli_status question_parse(struct cli *cli, struct question *ret_question)
 		return status;
 	if (wanted.is_inbound)
 		return add_port(&wanted, ret_question);
-	ret_question->host = wanted.host;
 	ret_question->is_web = wanted.is_web;
 	return add_addresses(&wanted, ret_question);
 }

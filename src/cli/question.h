@@ -12,8 +12,12 @@ struct question {
 	int64_t uid;	     /* of the user of that name, or that number */
 	const char *from;    /* a user's name or an address; NULL: nobody connects to the subject */
 	int64_t from_uid;
-	const char *host; /* the name or address that was asked about, or NULL */
-	bool is_web;	  /* a URL of http or https */
+	/* The name or address that was asked about, or NULL: as names/host.h has them, where it can
+	 * be one.
+	 */
+	const char *host;
+	bool is_name; /* a name, and not this machine's own */
+	bool is_web;  /* a URL of http or https */
 	const char **targets;
 	size_t n_targets;
 	size_t n_left_out; /* addresses of the name, above what one question takes */

@@ -13,7 +13,8 @@ struct screen {
 	struct style style;
 	const json_t *answer;
 	bool is_web;
-	const char *indent;
+	bool has_proxy; /* the way by the proxy is worth words */
+	const char *base, *indent;
 };
 
 static bool has_text(const json_t *object, const char *key)
@@ -26,6 +27,22 @@ bool verdict_is_refused(const json_t *one)
 	const char *verdict = json_string_value(json_object_get(one, "verdict"));
 
 	return !verdict || strcmp(verdict, "allowed") != 0;
+}
+
+/* The proxy lets it through, and not only for now; external ones have no verdict. */
+static bool is_proxied(const json_t *answer)
+{
+	const json_t *proxy = json_object_get(answer, "proxy");
+
+	return !verdict_is_refused(proxy) && !get_bool(proxy, "would_refuse");
+}
+
+/* Only a daemon of another version does not say it. */
+static bool is_refused_directly(const json_t *answer)
+{
+	const char *directly = json_string_value(json_object_get(answer, "directly"));
+
+	return directly ? strcmp(directly, "allowed") != 0 : verdict_is_refused(answer);
 }
 
 static const char *user_words(struct cli *cli, const json_t *who)
@@ -96,9 +113,14 @@ static void print_headline(const struct screen *s)
 	bool refused = verdict_is_refused(s->answer), would = false;
 	size_t i, n = 0;
 
+	if (!refused && is_refused_directly(s->answer)) {
+		printf("%s%sALLOWED%s: %s, by the proxy.\n", s->style.bold, s->style.green,
+		       s->style.plain, sentence(s, false));
+		return;
+	}
 	json_array_foreach(list, i, one) {
 		n += verdict_is_refused(one) == refused;
-		would = would || get_bool(one, "would_refuse");
+		would = would || (get_bool(one, "would_refuse") && !is_proxied(s->answer));
 	}
 	printf("%s%s%s%s: %s", s->style.bold,
 	       refused ? s->style.red :
@@ -232,11 +254,11 @@ static void print_group(struct screen *s, const json_t *list, size_t first, bool
 			addresses = arena_printf(s->cli->arena, "%s, %s", addresses,
 						 address_words(s->cli, json_array_get(list, i)));
 	if (!is_all)
-		printf("\n  %s%s%s: %s\n", s->style.bold, addresses, s->style.plain,
-		       verdict_is_refused(one) ? "refused" : "allowed");
+		printf("%s  %s%s%s: %s\n", *s->base ? s->base : "\n", s->style.bold, addresses,
+		       s->style.plain, verdict_is_refused(one) ? "refused" : "allowed");
 	else if (json_array_size(list) > 1)
-		printf("  %s%s%s\n", s->style.dim, addresses, s->style.plain);
-	s->indent = is_all ? "  " : "    ";
+		printf("%s  %s%s%s\n", s->base, s->style.dim, addresses, s->style.plain);
+	s->indent = arena_printf(s->cli->arena, "%s%s", s->base, is_all ? "  " : "    ");
 	print_reason(s, one);
 }
 
@@ -298,57 +320,146 @@ static void print_changes(const struct screen *s, const json_t *list, const char
 		print_change(s, change, "  - ");
 }
 
+/* By the way that is the right one: names are for the proxy, where the program uses it. */
+static void print_allowing(const struct screen *s, const char *key, const char *goal)
+{
+	const json_t *proxy = json_object_get(s->answer, "proxy");
+	const json_t *direct = json_object_get(s->answer, key), *named = NULL;
+	bool is_led = s->is_web || get_bool(proxy, "transparent");
+
+	if (s->has_proxy)
+		named = json_object_get(proxy, key);
+	if (is_led && json_array_size(named)) {
+		print_changes(s, named, goal);
+		return;
+	}
+	print_changes(s, direct, goal);
+	print_changes(s, named,
+		      json_array_size(direct) ? "Or, for programs that use the proxy" : goal);
+}
+
+/* Every way that is open has to be closed. */
+static void print_refusing(const struct screen *s)
+{
+	json_t *all = json_array();
+
+	if (!is_refused_directly(s->answer))
+		json_array_extend(all, json_object_get(s->answer, "changes"));
+	if (is_proxied(s->answer))
+		json_array_extend(all,
+				  json_object_get(json_object_get(s->answer, "proxy"), "changes"));
+	print_changes(s, all, "To refuse it");
+	json_decref(all);
+}
+
 static void print_remedy(const struct screen *s)
 {
-	const char *goal = verdict_is_refused(s->answer) ? "To allow it" : "To refuse it";
+	const json_t *proxy = json_object_get(s->answer, "proxy");
+	bool refused = verdict_is_refused(s->answer);
 	const char *hint = get_text(s->cli, s->answer, "hint");
 
-	print_changes(s, json_object_get(s->answer, "to_enforce"),
-		      "To allow it also when it enforces");
-	print_changes(s, json_object_get(s->answer, "changes"), goal);
-	if (json_array_size(json_object_get(s->answer, "changes")))
+	print_allowing(s, "to_enforce", "To allow it also when it enforces");
+	if (refused)
+		print_allowing(s, "changes", "To allow it");
+	else
+		print_refusing(s);
+	if (json_array_size(json_object_get(s->answer, "changes")) ||
+	    json_array_size(json_object_get(proxy, "changes")))
 		printf("%sThen: uidwall check && uidwall apply%s\n", s->style.dim, s->style.plain);
 	else if (*hint)
-		printf("\n%s: %s.\n", goal, hint);
+		printf("\n%s: %s.\n", refused ? "To allow it" : "To refuse it", hint);
 }
 
 /* --- the proxy -------------------------------------------------------------------------------- */
 
-/* One line about the other way to a web server. */
-static void print_proxy(const struct screen *s)
+/* Its verdict is worth words where it is likely to be asked, or opens a way that there is not. */
+static bool has_proxy(const struct screen *s, bool is_name)
 {
 	const json_t *proxy = json_object_get(s->answer, "proxy");
-	const json_t *named = json_object_get(proxy, "named_by");
-	const char *host = get_text(s->cli, s->answer, "host");
 
-	if (!s->is_web || !json_is_object(proxy))
-		return;
-	printf("\nBy the proxy: ");
-	if (!get_bool(proxy, "reachable"))
-		printf("%s may not connect to it.\n", subject_words(s));
-	else if (get_bool(proxy, "external"))
-		printf("%s may connect to it; which hosts it serves is not uidwall's to say.\n",
-		       subject_words(s));
-	else if (json_is_object(named))
-		printf("%s may connect to it, and %s:%lld names the host: %s%s.\n",
-		       subject_words(s), get_text(s->cli, named, "file"),
-		       (long long)get_number(named, "line"), get_text(s->cli, named, "text"),
-		       get_bool(proxy, "hosts_in_effect") ?
-			       "" :
-			       " (\"hosts\" has no effect in this version)");
-	else
-		printf("%s may connect to it, but no entry of \"hosts\" in %s names %s.\n",
-		       subject_words(s), get_text(s->cli, proxy, "file"), host);
+	if (!json_is_object(proxy))
+		return false;
+	return s->is_web || get_bool(proxy, "transparent") ||
+	       (is_refused_directly(s->answer) && (is_name || is_proxied(s->answer)));
 }
 
-void verdict_print(struct cli *cli, const json_t *answer, bool is_web)
+static void print_special(const struct screen *s, const json_t *proxy)
 {
-	struct screen screen = {
-		.cli = cli, .style = style_of(stdout), .answer = answer, .is_web = is_web
-	};
+	const json_t *one;
+	size_t i;
 
+	json_array_foreach(json_object_get(proxy, "addresses"), i, one)
+		if (has_text(one, "special"))
+			printf("    %s: %s.\n", get_text(s->cli, one, "address"),
+			       get_text(s->cli, one, "special"));
+}
+
+static void print_proxy_reason(const struct screen *s, const json_t *proxy, bool refused)
+{
+	const char *reason = get_text(s->cli, proxy, "reason");
+	const char *file = get_text(s->cli, proxy, "file");
+
+	if (strcmp(reason, "no-proxy") == 0)
+		printf("\"proxy\": false in %s keeps %s from it.\n", file, subject_words(s));
+	else if (strcmp(reason, "unreachable") == 0)
+		printf("%s may not connect to it.\n", subject_words(s));
+	else
+		printf("%s %s.\n", get_text(s->cli, s->answer, "host"),
+		       get_text(s->cli, proxy, "because"));
+	print_line(s, json_object_get(proxy, "named_by"));
+	print_line(s, json_object_get(proxy, "near"));
+	if (strcmp(reason, "address-special") == 0)
+		print_special(s, proxy);
+	if (refused && strcmp(reason, "no-host") == 0)
+		puts("    It answers 400 Bad Request, and says why.");
+	else if (refused && get_bool(proxy, "reachable"))
+		printf("    It answers 403 Forbidden, and says why%s.\n",
+		       get_bool(proxy, "transparent") ?
+			       "; to TLS with the alert \"access denied\"" :
+			       "");
+}
+
+static void print_proxy(struct screen *s)
+{
+	const json_t *proxy = json_object_get(s->answer, "proxy");
+	bool refused = strcmp(get_text(s->cli, proxy, "verdict"), "refused") == 0;
+
+	s->indent = "";
+	printf("  %sBy the proxy%s: ", s->style.bold, s->style.plain);
+	if (get_bool(proxy, "external") && get_bool(proxy, "reachable"))
+		printf("%s may connect to it; which hosts it serves is for its own rules to "
+		       "say.\n",
+		       subject_words(s));
+	else if (get_bool(proxy, "external"))
+		printf("%s may not connect to it.\n", subject_words(s));
+	else
+		printf("%s", refused			     ? "refused; " :
+			     get_bool(proxy, "would_refuse") ? "allowed in monitor mode only; " :
+							       "allowed; ");
+	if (!get_bool(proxy, "external"))
+		print_proxy_reason(s, proxy, refused);
+	if (!get_bool(proxy, "hosts_in_effect"))
+		puts("    Note: \"hosts\" has no effect in this version.");
+	printf("  %sDirectly%s%s: %s.\n", s->style.bold, s->style.plain,
+	       is_proxied(s->answer) && is_refused_directly(s->answer) ?
+		       ", for programs that do not use the proxy" :
+		       "",
+	       is_refused_directly(s->answer) ? "refused" : "allowed");
+	s->base = "  ";
+}
+
+void verdict_print(struct cli *cli, const json_t *answer, bool is_web, bool is_name)
+{
+	struct screen screen = { .cli = cli,
+				 .style = style_of(stdout),
+				 .answer = answer,
+				 .is_web = is_web,
+				 .base = "" };
+
+	screen.has_proxy = has_proxy(&screen, is_name);
 	print_headline(&screen);
+	if (screen.has_proxy)
+		print_proxy(&screen);
 	print_answers(&screen);
 	print_remedy(&screen);
-	print_proxy(&screen);
 }

@@ -7,7 +7,9 @@
 
 bool verdict_is_refused(const json_t *answer); /* or one address of it */
 
-/* is_web: the question was a URL of http or https, so that the proxy is of interest. */
-void verdict_print(struct cli *cli, const json_t *answer, bool is_web);
+/* is_web: the question was a URL of http or https; is_name: it was about a name, and not this
+ * machine's own. Both make the proxy worth words.
+ */
+void verdict_print(struct cli *cli, const json_t *answer, bool is_web, bool is_name);
 
 #endif

@@ -187,6 +187,6 @@ enum cli_status verb_why(struct cli *cli)
 		json_print(TAKE(answer));
 		return status;
 	}
-	verdict_print(cli, answer, question.is_web);
+	verdict_print(cli, answer, question.is_web, question.is_name);
 	return status;
 }

@@ -36,13 +36,15 @@ enum change_kind {
 	CHANGE_DROP_CONNECT,
 	CHANGE_DROP_LISTEN,
 	CHANGE_DROP_FROM,
+	CHANGE_ADD_HOST,
+	CHANGE_DROP_HOST,
 };
 
 /* One change of one policy. */
 struct change {
 	uint8_t kind; /* enum change_kind */
 	const struct service *service;
-	size_t line; /* index in connect or listen, of the line that goes or gets a user */
+	size_t line; /* index in connect, listen or hosts, of the line that goes or gets a user */
 	size_t user; /* CHANGE_DROP_FROM: index in from */
 	/* CHANGE_ADD_CONNECT and CHANGE_ADD_LISTEN; to: family ADDR_NONE is "localhost" */
 	struct prefix to;
@@ -51,8 +53,8 @@ struct change {
 	uint16_t port;
 	/* CHANGE_ADD_FROM */
 	uint32_t uid;
-	const char *name;
-	bool value; /* CHANGE_SET_... */
+	const char *name; /* CHANGE_ADD_HOST: the entry */
+	bool value;	  /* CHANGE_SET_... */
 };
 
 struct changes {

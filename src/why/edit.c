@@ -179,6 +179,8 @@ static const char *entry_text(const struct change *change, struct arena *arena)
 		return endpoint_text(change, arena);
 	if (change->kind == CHANGE_ADD_LISTEN)
 		return listener_text(change, arena);
+	if (change->kind == CHANGE_ADD_HOST)
+		return arena_printf(arena, "\"%s\"", change->name);
 	return user_text(change, arena);
 }
 
@@ -194,6 +196,9 @@ static const char *key_of(const struct change *change)
 	case CHANGE_ADD_FROM:
 	case CHANGE_DROP_FROM:
 		return "from";
+	case CHANGE_ADD_HOST:
+	case CHANGE_DROP_HOST:
+		return "hosts";
 	case CHANGE_SET_DNS:
 		return "dns";
 	case CHANGE_SET_PROXY:
@@ -378,6 +383,8 @@ static struct place place_of(const struct change *change)
 		return policy->connect[change->line].place;
 	if (change->kind == CHANGE_DROP_LISTEN)
 		return policy->listen[change->line].place;
+	if (change->kind == CHANGE_DROP_HOST)
+		return policy->hosts[change->line].place;
 	return policy->listen[change->line].from[change->user].place;
 }
 
@@ -453,6 +460,7 @@ void edits_make(struct texts *texts, const struct changes *changes, struct edits
 		case CHANGE_ADD_CONNECT:
 		case CHANGE_ADD_LISTEN:
 		case CHANGE_ADD_FROM:
+		case CHANGE_ADD_HOST:
 			make_addition(texts, changes, i, ret_edits);
 			break;
 		case CHANGE_SET_DNS:
@@ -463,6 +471,7 @@ void edits_make(struct texts *texts, const struct changes *changes, struct edits
 		case CHANGE_DROP_CONNECT:
 		case CHANGE_DROP_LISTEN:
 		case CHANGE_DROP_FROM:
+		case CHANGE_DROP_HOST:
 			make_removal(texts, changes, change, ret_edits);
 			break;
 		}

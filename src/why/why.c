@@ -6,13 +6,10 @@
 #include "why/why.h"
 
 #include <errno.h>
-#include <strings.h>
 #include <string.h>
 
 #include "why/answer.h"
-#include "policy/parse.h"
-
-enum { KEYS_MAX = 16 };
+#include "why/host.h"
 
 static int complain(struct why *why, const char *error)
 {
@@ -74,78 +71,6 @@ static int find_caller(struct why *why)
 		why->from_address = target.to;
 	}
 	return 0;
-}
-
-/* --- the proxy -------------------------------------------------------------------------------- */
-
-/* Names are compared without case and without the dot of the root; "*.example.org" is for all below
- * example.org, not for itself.
- */
-static bool names_host(const struct host_pattern *pattern, const char *host, uint16_t port)
-{
-	size_t n = strlen(host), m = strlen(pattern->name);
-
-	if (pattern->port ? pattern->port != port : port != 80 && port != 443)
-		return false;
-	if (n > 1 && host[n - 1] == '.')
-		n--;
-	if (!pattern->is_wildcard)
-		return n == m && strncasecmp(host, pattern->name, n) == 0;
-	return n > m + 1 && host[n - m - 1] == '.' &&
-	       strncasecmp(host + n - m, pattern->name, m) == 0;
-}
-
-static bool hosts_in_effect(const struct policy *policy)
-{
-	const char *names[KEYS_MAX];
-	size_t n = policy_keys_without_effect(policy, names, KEYS_MAX);
-
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(names[i], "hosts") == 0)
-			return false;
-	return true;
-}
-
-/* The way by the proxy to the host that is asked about: whether the policy opens it, and which of
- * its "hosts" names it.
- */
-static void put_proxy(struct why *why, const struct target *target)
-{
-	const struct policy *policy = why->own ? why->own->policy : NULL;
-	const struct config *config = &why->world->set->config;
-	const struct host_pattern *named = NULL;
-	bool reachable = false;
-
-	if (!why->question->host || !policy || !policy->proxy || why->is_inbound ||
-	    why->own->state == POLICY_OFF || target->protocol != PROTOCOL_TCP)
-		return;
-	for (size_t i = 0; i < config->n_proxies && !reachable; i++) {
-		struct target proxy = { .to = config->proxies[i].address,
-					.port = config->proxies[i].port };
-		struct probe probe;
-
-		probe_call(why->world, &why->sender, &proxy, &probe);
-		reachable = !eval_is_refused(&probe.result);
-	}
-	for (size_t i = 0; i < policy->n_hosts && !named; i++)
-		if (names_host(&policy->hosts[i], why->question->host, target->port))
-			named = &policy->hosts[i];
-	writer_key(why->w, "proxy");
-	writer_begin(why->w, '{');
-	writer_put_bool(why->w, "reachable", reachable);
-	writer_put_bool(why->w, "external", config->proxy_is_external);
-	writer_put_bool(why->w, "hosts_in_effect", hosts_in_effect(policy));
-	writer_put_text(why->w, "file", policy->file);
-	writer_key(why->w, "named_by");
-	if (named) {
-		writer_begin(why->w, '{');
-		answer_put_place(why, policy, named->place);
-		writer_put_text(why->w, "text", edit_excerpt(policy, named->place, why->arena));
-		writer_end(why->w, '}');
-	} else {
-		writer_text(why->w, NULL);
-	}
-	writer_end(why->w, '}');
 }
 
 /* --- the question ----------------------------------------------------------------------------- */
@@ -261,14 +186,18 @@ static void put_answer(struct why *why, const struct asked *list, size_t n)
 {
 	struct remedy *remedies = arena_alloc(why->arena, n * sizeof(*remedies));
 	struct remedy all = { .turn.arena = why->arena, .enforce.arena = why->arena };
+	struct proxied proxied;
 	bool refused = false;
 
+	proxied_find(why, list, n, &proxied);
 	for (size_t i = 0; i < n; i++) {
 		remedy_find(why->world, &list[i], why->arena, &remedies[i]);
 		refused = refused || (why->world->is_standing && asked_is_refused(&list[i]));
 	}
 	writer_begin(why->w, '{');
-	writer_put_text(why->w, "verdict", refused ? "refused" : "allowed");
+	writer_put_text(why->w, "verdict",
+			refused && !proxied_allows(&proxied) ? "refused" : "allowed");
+	writer_put_text(why->w, "directly", refused ? "refused" : "allowed");
 	put_who(why);
 	writer_key(why->w, "answers");
 	writer_begin(why->w, '[');
@@ -282,7 +211,8 @@ static void put_answer(struct why *why, const struct asked *list, size_t n)
 	}
 	writer_end(why->w, ']');
 	answer_put_remedy(why, &all);
-	put_proxy(why, &list[0].target);
+	proxied_put(why, &proxied, list, n);
+	proxied_done(&proxied);
 	writer_end(why->w, '}');
 }
 

@@ -172,10 +172,32 @@ why 1 blog "https://u:s3cret@203.0.113.9/?a" --json --
 verdict "... nor in JSON" "$(grep s3cret "$dir/out")"
 
 # --- the proxy
-why 1 blog https://203.0.113.9 -- 'but no entry of "hosts" in blog.json names 203.0.113.9\.$'
-why 1 gitea https://localhost -- '^By the proxy: gitea may connect to it, but no entry'
-why 0 trial http://203.0.113.9 --
-verdict "who may not use the proxy hears nothing of it" "$(grep -i proxy "$dir/out")"
+why 1 blog https://203.0.113.9 -- 'out=REFUSED: blog may not connect to 203.0.113.9, tcp port 443.' \
+	'out=  By the proxy: refused; 203.0.113.9 is an address, and not among its hosts.' \
+	'out=    It answers 403 Forbidden, and says why.' 'out=  Directly: refused.' \
+	'out=    No line of blog.json allows it.' \
+	'out=To allow it, add to "hosts" in blog.json, in front of line 4:' 'out=      "203.0.113.9:443",'
+why 1 gitea https://localhost -- 'out=  By the proxy: refused; localhost is not among its hosts.' \
+	'out=      "hosts": [ "localhost", "127.0.0.1:443", "[::1]:443" ],'
+why 1 gitea http://localhost:8080 -- 'out=      "hosts": [ "localhost:8080", "127.0.0.1:8080", "[::1]:8080" ],'
+why 0 trial http://203.0.113.9 -- 'out=ALLOWED FOR NOW: trial may connect to 203.0.113.9, tcp port 80.' \
+	'out=  By the proxy: allowed in monitor mode only; "proxy": false in trial.json keeps trial from it.'
+why 1 blog tcp 203.0.113.9 443 --
+verdict "whoever asks about an address hears nothing of the proxy" "$(grep -i proxy "$dir/out")"
+why 1 blog http://127.1 -- '127.1 ends in a number, but is no plain address' 'It answers 400 Bad Request' 'to": "127.0.0.1"'
+same 'https://[2001:db8::1]' 'https://[2001:0DB8:0::1]:443/'
+same 'http://LOCALHOST' 'http://localhost./x' 'http://ｌｏｃａｌhost'
+wrong '"b..ü" is no host: it has an empty part between dots' blog 'https://b..ü'
+policy door <<'END'
+{ "user": 64030, "hosts": [ "127.0.0.1:3000", "localhost:3000" ], "transparent": false }
+END
+why 0 door http://localhost:3000 -- 'out=ALLOWED: door may connect to localhost, tcp port 3000, by the proxy.' \
+	'out=  By the proxy: allowed; localhost is among its hosts.' 'out=    door.json:1  "localhost:3000"' \
+	'out=  Directly, for programs that do not use the proxy: refused.' \
+	'out=To refuse it, remove from "hosts" in door.json, line 1:' 'out=      "localhost:3000"'
+why 1 door http://localhost -- 'localhost is among its hosts, but not with this port\.$' 'out=    door.json:1  "localhost:3000"'
+why 0 door 127.0.0.1 3000 -- ', by the proxy\.$'
+rm "$dir/policies/door.json"
 
 # --- JSON
 why 1 blog 203.0.113.9 25 --json -- err=
