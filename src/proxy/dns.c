@@ -9,30 +9,23 @@
 #include "proxy/dns.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
+
+#include "proxy/channel.h"
 
 enum {
 	CHANNELS = 16, /* some 75 KiB each */
 	OPEN_MAX = 512,
-	TRIES = 3, /* of each server, each twice as long as the one before */
-	TRY_MIN_MS = 500,
-	UDP_BYTES = 1232, /* told by EDNS; what is longer comes by TCP (DNS flag day 2020) */
 	/* With one family's addresses at hand the other one gets so long: a server that never
 	 * answers for AAAA is common. RFC 8305 would wait 50 ms for AAAA and not at all for A; we
 	 * hand over only once, and want both. */
 	WAIT_FOR_V6_MS = 100,
 	WAIT_FOR_V4_MS = 1000,
-	DNS_PORT = 53,
 };
 
 enum half_kind { HALF_V6, HALF_V4, HALF_COUNT };
@@ -48,7 +41,8 @@ struct half {
 
 struct question {
 	LIST_ENTRY(question) entry;
-	struct channel *channel;
+	struct dns *dns;
+	struct line *line;
 	struct event *timer;
 	void (*fn)(void *data, const struct dns_answer *answer); /* NULL: nobody listens */
 	void *data;
@@ -57,156 +51,18 @@ struct question {
 	struct half halves[HALF_COUNT];
 };
 
-struct watch {
-	LIST_ENTRY(watch) entry;
+struct line {
 	struct channel *channel;
-	int fd;
-	struct event *event;
-};
-
-struct channel {
-	struct dns *dns;
-	ares_channel ares;
-	struct event *timer;
 	unsigned n_open; /* questions */
-	LIST_HEAD(, watch) watches;
-};
-
-struct scope {
-	struct prefix address;
-	char interface[IF_NAMESIZE];
 };
 
 struct dns {
 	struct event_base *base;
-	struct channel channels[CHANNELS];
+	struct line lines[CHANNELS];
 	LIST_HEAD(, question) questions;
 	unsigned n_open;
 	int timeout_ms;
-	struct scope *scopes; /* of link-local servers */
-	size_t n_scopes;
 	char *servers; /* in words */
-};
-
-/* --- c-ares' sockets and timers in the loop */
-
-static struct timeval in_ms(int64_t ms)
-{
-	return (struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-}
-
-static void set_channel_timer(struct channel *channel)
-{
-	struct timeval tv;
-
-	if (ares_timeout(channel->ares, NULL, &tv))
-		event_add(channel->timer, &tv);
-	else
-		event_del(channel->timer);
-}
-
-static void on_channel_timer(evutil_socket_t fd, short events, void *data)
-{
-	struct channel *channel = data;
-
-	ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	set_channel_timer(channel);
-}
-
-static void on_socket(evutil_socket_t fd, short events, void *data)
-{
-	struct channel *channel = ((struct watch *)data)->channel; /* the watch may go meanwhile */
-
-	ares_process_fd(channel->ares, events & EV_READ ? fd : ARES_SOCKET_BAD,
-			events & EV_WRITE ? fd : ARES_SOCKET_BAD);
-	set_channel_timer(channel);
-}
-
-static void watch_free(struct watch *watch)
-{
-	LIST_REMOVE(watch, entry);
-	event_free(watch->event);
-	free(watch);
-}
-
-static struct watch *find_watch(const struct channel *channel, int fd)
-{
-	struct watch *watch;
-
-	LIST_FOREACH(watch, &channel->watches, entry)
-	if (watch->fd == fd)
-		return watch;
-	return NULL;
-}
-
-static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable)
-{
-	struct channel *channel = data;
-	struct watch *watch = find_watch(channel, fd);
-	short events = (short)((readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
-
-	if (watch)
-		watch_free(watch);
-	watch = events ? calloc(1, sizeof(*watch)) : NULL;
-	if (!watch)
-		return; /* without memory: it times out */
-	*watch = (struct watch){ .channel = channel, .fd = fd };
-	watch->event = event_new(channel->dns->base, fd, events | EV_PERSIST, on_socket, watch);
-	if (!watch->event) {
-		free(watch);
-		return;
-	}
-	LIST_INSERT_HEAD(&channel->watches, watch, entry);
-	event_add(watch->event, NULL);
-}
-
-static ares_socket_t sock_open(int family, int type, int protocol, void *data)
-{
-	return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-}
-
-static int sock_close(ares_socket_t fd, void *data)
-{
-	return close(fd);
-}
-
-/* c-ares learnt of scopes in 1.20; the interface may be another one than a minute ago. */
-static int sock_connect(ares_socket_t fd, const struct sockaddr *address, ares_socklen_t length,
-			void *data)
-{
-	const struct dns *dns = data;
-	struct sockaddr_in6 v6;
-
-	if (address->sa_family != AF_INET6 || length < sizeof(v6))
-		return connect(fd, address, length);
-	memcpy(&v6, address, sizeof(v6));
-	for (size_t i = 0; i < dns->n_scopes; i++)
-		if (!memcmp(&v6.sin6_addr, dns->scopes[i].address.bytes, 16))
-			v6.sin6_scope_id = if_nametoindex(dns->scopes[i].interface);
-	return connect(fd, (struct sockaddr *)&v6, sizeof(v6));
-}
-
-static ares_ssize_t sock_receive(ares_socket_t fd, void *bytes, size_t n, int flags,
-				 struct sockaddr *from, ares_socklen_t *from_length, void *data)
-{
-	return recvfrom(fd, bytes, n, flags, from, from_length);
-}
-
-static ares_ssize_t sock_send(ares_socket_t fd, const struct iovec *parts, int n, void *data)
-{
-	const struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)n };
-	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-
-	/* That was about the datagram before, and c-ares would move on with this one alone. */
-	return sent < 0 && errno == ECONNREFUSED ? sendmsg(fd, &message, MSG_NOSIGNAL) : sent;
-}
-
-static const struct ares_socket_functions sock_functions = {
-	.asocket = sock_open,
-	.aclose = sock_close,
-	.aconnect = sock_connect,
-	.arecvfrom = sock_receive,
-	.asendv = sock_send,
 };
 
 /* --- answers */
@@ -232,6 +88,11 @@ static int error_of_status(int status)
 static int error_of_rcode(unsigned rcode)
 {
 	return rcode == ns_r_noerror ? 0 : rcode == ns_r_nxdomain ? -ENOENT : -EIO;
+}
+
+static struct timeval in_ms(int64_t ms)
+{
+	return (struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 }
 
 static void add_address(struct half *half, uint8_t family, const void *bytes, int ttl)
@@ -303,8 +164,8 @@ static void tell(struct question *question)
 static void question_free(struct question *question)
 {
 	LIST_REMOVE(question, entry);
-	question->channel->n_open--;
-	question->channel->dns->n_open--;
+	question->line->n_open--;
+	question->dns->n_open--;
 	event_free(question->timer);
 	free(question);
 }
@@ -340,13 +201,13 @@ static void on_patience_ends(evutil_socket_t fd, short events, void *data)
 
 /* --- questions */
 
-static struct channel *least_busy(struct dns *dns)
+static struct line *least_busy(struct dns *dns)
 {
-	struct channel *best = &dns->channels[0];
+	struct line *best = &dns->lines[0];
 
 	for (size_t i = 1; i < CHANNELS; i++)
-		if (dns->channels[i].n_open < best->n_open)
-			best = &dns->channels[i];
+		if (dns->lines[i].n_open < best->n_open)
+			best = &dns->lines[i];
 	return best;
 }
 
@@ -363,20 +224,19 @@ static int make_packet(const char *name, int type, struct packet *ret_packet)
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		return -EIO;
 	r = ares_create_query(name, ns_c_in, type, id, 1, &ret_packet->bytes, &ret_packet->n,
-			      UDP_BYTES);
+			      CHANNEL_UDP_BYTES);
 	return r == ARES_SUCCESS ? 0 : r == ARES_ENOMEM ? -ENOMEM : -EINVAL;
 }
 
 static void send_packets(struct question *question, const struct packet packets[HALF_COUNT])
 {
-	struct channel *channel = question->channel;
+	struct channel *channel = question->line->channel;
 
 	/* The question may be gone after the last one. */
 	question->n_open = HALF_COUNT;
 	for (int i = 0; i < HALF_COUNT; i++)
-		ares_send(channel->ares, packets[i].bytes, packets[i].n, on_half,
-			  &question->halves[i]);
-	set_channel_timer(channel);
+		channel_send(channel, packets[i].bytes, packets[i].n, on_half,
+			     &question->halves[i]);
 }
 
 static struct question *question_new(struct dns *dns)
@@ -392,8 +252,9 @@ static struct question *question_new(struct dns *dns)
 	}
 	for (int i = 0; i < HALF_COUNT; i++)
 		question->halves[i].question = question;
-	question->channel = least_busy(dns);
-	question->channel->n_open++;
+	question->dns = dns;
+	question->line = least_busy(dns);
+	question->line->n_open++;
 	dns->n_open++;
 	LIST_INSERT_HEAD(&dns->questions, question, entry);
 	return question;
@@ -431,95 +292,7 @@ const char *dns_servers(const struct dns *dns)
 	return dns->servers;
 }
 
-/* --- set up */
-
-static int set_servers(struct channel *channel, const struct resolve_options *options)
-{
-	size_t n = options->n_servers;
-	AUTO(mem) struct ares_addr_port_node *nodes = calloc(n ? n : 1, sizeof(*nodes));
-
-	if (!nodes)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		const struct prefix *server = &options->servers[i];
-
-		nodes[i].family = server->family == ADDR_V4 ? AF_INET : AF_INET6;
-		memcpy(&nodes[i].addr, server->bytes, server->family == ADDR_V4 ? 4 : 16);
-		nodes[i].udp_port = nodes[i].tcp_port = options->port ? options->port : DNS_PORT;
-		nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
-	}
-	return ares_set_servers_ports(channel->ares, nodes) == ARES_SUCCESS ? 0 : -ENOMEM;
-}
-
-static int try_ms(const struct dns *dns, size_t n_servers)
-{
-	int all = dns->timeout_ms / ((1 << TRIES) - 1) / (int)(n_servers ? n_servers : 1);
-
-	return all < TRY_MIN_MS ? TRY_MIN_MS : all;
-}
-
-static int channel_open(struct channel *channel, struct dns *dns,
-			const struct resolve_options *options)
-{
-	static char lookups[] = "b"; /* DNS alone */
-	struct ares_options ares = {
-		.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-		.timeout = try_ms(dns, options->n_servers),
-		.tries = TRIES,
-		.ednspsz = UDP_BYTES,
-		.lookups = lookups,
-		.sock_state_cb = on_socket_state,
-		.sock_state_cb_data = channel,
-	};
-	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
-		   ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_EDNSPSZ |
-		   ARES_OPT_NOROTATE;
-
-	channel->dns = dns;
-	channel->timer = evtimer_new(dns->base, on_channel_timer, channel);
-	if (!channel->timer || ares_init_options(&channel->ares, &ares, mask) != ARES_SUCCESS)
-		return -ENOMEM;
-	ares_set_socket_functions(channel->ares, &sock_functions, dns);
-	return options->n_servers ? set_servers(channel, options) : 0;
-}
-
-static int note_scopes(struct dns *dns, const struct resolve_options *options)
-{
-	dns->scopes = calloc(options->n_servers ? options->n_servers : 1, sizeof(*dns->scopes));
-	if (!dns->scopes)
-		return -ENOMEM;
-	for (size_t i = 0; options->interfaces && i < options->n_servers; i++) {
-		struct scope *scope = &dns->scopes[dns->n_scopes];
-
-		if (!options->interfaces[i] || options->servers[i].family != ADDR_V6)
-			continue;
-		scope->address = options->servers[i];
-		snprintf(scope->interface, sizeof(scope->interface), "%s", options->interfaces[i]);
-		dns->n_scopes++;
-	}
-	return 0;
-}
-
-/* From c-ares, which may have read /etc/resolv.conf. */
-static int note_servers(struct dns *dns)
-{
-	struct ares_addr_port_node *nodes = NULL;
-	size_t size;
-	FILE *f = open_memstream(&dns->servers, &size);
-
-	if (!f)
-		return -ENOMEM;
-	if (ares_get_servers_ports(dns->channels[0].ares, &nodes) != ARES_SUCCESS)
-		nodes = NULL;
-	for (const struct ares_addr_port_node *node = nodes; node; node = node->next) {
-		char text[INET6_ADDRSTRLEN];
-
-		if (inet_ntop(node->family, &node->addr, text, sizeof(text)))
-			fprintf(f, "%s%s", node == nodes ? "" : ", ", text);
-	}
-	ares_free_data(nodes);
-	return fclose(f) < 0 ? -ENOMEM : 0;
-}
+/* --- from start to end */
 
 int dns_new(const struct resolve_options *options, struct dns **ret_dns)
 {
@@ -530,13 +303,13 @@ int dns_new(const struct resolve_options *options, struct dns **ret_dns)
 		return -ENOMEM;
 	dns->base = options->base;
 	dns->timeout_ms = options->timeout_ms ? (int)options->timeout_ms : RESOLVE_TIMEOUT_MS;
-	r = note_scopes(dns, options);
 	for (size_t i = 0; !r && i < CHANNELS; i++)
-		r = channel_open(&dns->channels[i], dns, options);
-	if (!r)
-		r = note_servers(dns);
-	if (r)
+		r = channel_new(options, &dns->lines[i].channel);
+	if (r < 0)
 		return r;
+	dns->servers = channel_servers(dns->lines[0].channel);
+	if (!dns->servers)
+		return -ENOMEM;
 
 	*ret_dns = TAKE(dns);
 	return 0;
@@ -548,17 +321,11 @@ void dns_free(struct dns *dns)
 
 	if (!dns)
 		return;
-	LIST_FOREACH(question, &dns->questions, entry)
-	question->fn = NULL;
-	for (size_t i = 0; i < CHANNELS; i++) {
-		struct channel *channel = &dns->channels[i];
-
-		if (channel->ares)
-			ares_destroy(channel->ares); /* ends every half */
-		if (channel->timer)
-			event_free(channel->timer);
-	}
-	free(dns->scopes);
+	for (question = LIST_FIRST(&dns->questions); question;
+	     question = LIST_NEXT(question, entry))
+		question->fn = NULL;
+	for (size_t i = 0; i < CHANNELS; i++)
+		channel_free(dns->lines[i].channel); /* ends every half */
 	free(dns->servers);
 	free(dns);
 }

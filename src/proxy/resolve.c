@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "proxy/dns.h"
 #include "proxy/hosts_file.h"
+#include "proxy/seen.h"
 
 enum {
 	BUCKETS = 4096,
@@ -25,18 +26,12 @@ enum {
 	FOLLOW_APART_MS = 2, /* not all at once */
 };
 
-struct seen {
-	struct prefix address;
-	int64_t until_ms; /* without grace */
-};
-
 struct followed {
 	LIST_ENTRY(followed) entry;
 	struct name *name;
 	struct event *timer;
 	unsigned turn; /* the resolver_follow() that asked for it last */
-	size_t n, size;
-	struct seen *seen;
+	struct seen seen;
 };
 
 struct resolver_query {
@@ -193,48 +188,13 @@ static bool is_known(const struct name *name, int64_t now_ms)
 	return name->expires_ms > now_ms && name->edition == name->resolver->edition;
 }
 
-static struct seen *find_seen(struct followed *followed, const struct prefix *address)
-{
-	for (size_t i = 0; i < followed->n; i++)
-		if (!prefix_compare(&followed->seen[i].address, address))
-			return &followed->seen[i];
-	return NULL;
-}
-
-static struct seen *add_seen(struct followed *followed)
-{
-	size_t size = followed->size ? followed->size * 2 : 8;
-	struct seen *oldest, *list;
-
-	if (followed->n == followed->size && followed->size < RESOLVE_SEEN_MAX) {
-		list = reallocarray(followed->seen, size, sizeof(*list));
-		if (list) {
-			followed->seen = list;
-			followed->size = size;
-		}
-	}
-	if (followed->n < followed->size)
-		return &followed->seen[followed->n++];
-	oldest = followed->seen; /* NULL without memory */
-	for (size_t i = 1; i < followed->n; i++)
-		if (followed->seen[i].until_ms < oldest->until_ms)
-			oldest = &followed->seen[i];
-	return oldest;
-}
-
 static void note_seen(struct name *name)
 {
 	const struct resolution *resolution = &name->resolution;
 
-	for (uint8_t i = 0; i < resolution->n; i++) {
-		const struct prefix *address = &resolution->addresses[i];
-		struct seen *seen = find_seen(name->followed, address);
-
-		if (!seen)
-			seen = add_seen(name->followed);
-		if (seen)
-			*seen = (struct seen){ *address, name->expires_ms };
-	}
+	for (uint8_t i = 0; i < resolution->n; i++)
+		seen_note(&name->followed->seen, &resolution->addresses[i], name->expires_ms,
+			  RESOLVE_SEEN_MAX);
 }
 
 static void ask_again_in(struct followed *followed, int64_t ms)
@@ -494,7 +454,7 @@ static void unfollow(struct followed *followed)
 	name->followed = NULL;
 	list_name(name);
 	event_free(followed->timer);
-	free(followed->seen);
+	seen_done(&followed->seen);
 	free(followed);
 }
 
@@ -578,11 +538,13 @@ bool resolver_had(struct resolver *resolver, const char *text, const struct pref
 {
 	int64_t now_ms = clock_now_ms();
 	struct name *name = find_name(resolver, text);
-	const struct seen *seen;
+	int64_t until_ms;
 
 	look_at_hosts(resolver, now_ms);
-	seen = name && name->followed ? find_seen(name->followed, address) : NULL;
-	return seen && now_ms < seen->until_ms + (int64_t)RESOLVE_GRACE_S * 1000;
+	if (!name || !name->followed)
+		return false;
+	until_ms = seen_until(&name->followed->seen, address);
+	return until_ms != INT64_MIN && now_ms < until_ms + (int64_t)RESOLVE_GRACE_S * 1000;
 }
 
 /* --- from start to end */
