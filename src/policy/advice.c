@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "policy/advice_hosts.h"
 #include "policy/values.h"
 
 static void warn_at(const struct policy *policy, struct place place, struct diags *diags,
@@ -324,6 +325,7 @@ void advice_give(const struct policy_set *set, struct identity *identity, struct
 	for (size_t i = 0; i < set->n_services; i++)
 		if (set->services[i].state == POLICY_GOOD) {
 			advise_endpoints(set->services[i].policy, diags);
+			advise_hosts(set->services[i].policy, diags);
 			advise_unit(set, (uint32_t)i, diags);
 		}
 	advise_listeners(set, identity, diags);
