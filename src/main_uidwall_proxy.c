@@ -108,13 +108,19 @@ static void raise_descriptors(void)
 		log_warning("cannot have more than the usual number of descriptors");
 }
 
-/* The core has a copy of all it needs, and begins. */
-static void on_set_up(void *data)
+/* In each thread. */
+static void on_confine(void *data)
+{
+	const struct setup *setup = data;
+
+	confine_rest(!setup->no_seccomp);
+}
+
+static void on_ready(void *data)
 {
 	struct setup *setup = data;
 
 	credentials_wipe(&setup->credentials);
-	confine_rest(!setup->no_seccomp);
 	log_info("listens at %s%s", setup->listeners.words,
 		 setup->listeners.are_handed ? ", handed over by the service manager" : "");
 	notify_send("READY=1\nSTATUS=listens at %s", setup->listeners.words);
@@ -145,7 +151,7 @@ static int run(struct setup *setup, struct arena *arena)
 		servers[i] = config->resolvers[i].address;
 		interfaces[i] = config->resolvers[i].interface;
 	}
-	return proxy_run(&options, on_set_up, setup);
+	return proxy_run(&options, &(struct proxy_hooks){ on_confine, on_ready, setup });
 }
 
 static int start(struct setup *setup)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -129,12 +130,15 @@ static unsigned close_files(void)
 
 void confine_rest(bool with_seccomp)
 {
+	static atomic_flag is_told = ATOMIC_FLAG_INIT;
 	char calls[64] = "all system calls", files[64] = "no Landlock";
 	unsigned landlock = close_files(), n_calls = 0;
 
 	if (with_seccomp)
 		n_calls = syscalls_enter(&lists);
-	else
+	if (atomic_flag_test_and_set(&is_told))
+		return;
+	if (!with_seccomp)
 		log_warning("--no-seccomp: the proxy's own system calls are not filtered");
 	if (n_calls)
 		snprintf(calls, sizeof(calls), "%u system calls", n_calls);

@@ -13,7 +13,9 @@
  */
 int confine_user(void);
 
-/* From here on it connects and answers, and does nothing else; for good. */
+/* From here on the calling thread connects and answers, and does nothing else; for good. Each one
+ * is to call it: neither Landlock nor seccomp reaches the others.
+ */
 void confine_rest(bool with_seccomp);
 
 #endif

@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "proxy/answer.h"
 
@@ -22,50 +21,7 @@ enum {
 	CLOSING_READS = 16,	 /* of CONN_SCRATCH bytes that a client sends on meanwhile */
 };
 
-char conn_scratch[CONN_SCRATCH];
-
-/* --- how many connections a service has */
-
-static void take_usage(struct conn *conn)
-{
-	struct conns *all = conn->all;
-	struct usage *usage, **bucket;
-	char name[sizeof(usage->name)];
-
-	if (conn->list)
-		snprintf(name, sizeof(name), "%s", conn->list->service);
-	else
-		snprintf(name, sizeof(name), "uid %lld",
-			 conn->caller.is_known ? (long long)conn->caller.owner.uid : -1LL);
-	bucket = &all->usages[hash_text(name) % ARRAY_SIZE(all->usages)];
-	for (usage = *bucket; usage; usage = usage->next)
-		if (strcmp(usage->name, name) == 0)
-			break;
-	if (!usage) {
-		usage = calloc(1, sizeof(*usage));
-		if (!usage)
-			return;
-		memcpy(usage->name, name, sizeof(name));
-		usage->bucket = bucket;
-		usage->next = *bucket;
-		*bucket = usage;
-	}
-	usage->n++;
-	conn->usage = usage;
-}
-
-static void drop_usage(struct conn *conn)
-{
-	struct usage *usage = conn->usage, **at;
-
-	conn->usage = NULL;
-	if (!usage || --usage->n)
-		return;
-	for (at = usage->bucket; *at != usage; at = &(*at)->next)
-		;
-	*at = usage->next;
-	free(usage);
-}
+_Thread_local char conn_scratch[CONN_SCRATCH];
 
 /* --- ends */
 
@@ -76,25 +32,25 @@ static void write_record(const struct conn *conn)
 
 	if (is_refusal && conn->host.name[0] && conn->list)
 		host_format_entry(&conn->host, conn->port, entry);
-	tally_add(conn->all->options.tally,
-		  &(struct record){
-			  .start_ms = conn->start_ms,
-			  .duration_us = clock_now_us() - conn->start_us,
-			  .service = conn->list ? conn->list->service : NULL,
-			  .user = conn->user,
-			  .uid = conn->caller.is_known ? (int64_t)conn->caller.owner.uid : -1,
-			  .way = conn->way,
-			  .verdict = conn->verdict,
-			  .host = conn->host.name,
-			  .port = conn->port,
-			  .address = conn->address.family ? &conn->address : NULL,
-			  .reason = conn->reason,
-			  .file = conn->list ? conn->list->file : NULL,
-			  .line = conn->line,
-			  .entry = entry[0] ? entry : NULL,
-			  .sent = conn->relay.ways[RELAY_UP].bytes,
-			  .received = conn->relay.ways[RELAY_DOWN].bytes,
-		  });
+	outbox_add(conn->all->options.outbox,
+		   &(struct record){
+			   .start_ms = conn->start_ms,
+			   .duration_us = clock_now_us() - conn->start_us,
+			   .service = conn->list ? conn->list->service : NULL,
+			   .user = conn->user,
+			   .uid = conn->caller.is_known ? (int64_t)conn->caller.owner.uid : -1,
+			   .way = conn->way,
+			   .verdict = conn->verdict,
+			   .host = conn->host.name,
+			   .port = conn->port,
+			   .address = conn->address.family ? &conn->address : NULL,
+			   .reason = conn->reason,
+			   .file = conn->list ? conn->list->file : NULL,
+			   .line = conn->line,
+			   .entry = entry[0] ? entry : NULL,
+			   .sent = conn->relay.ways[RELAY_UP].bytes,
+			   .received = conn->relay.ways[RELAY_DOWN].bytes,
+		   });
 }
 
 void conn_part(struct conn *conn)
@@ -128,7 +84,7 @@ void conn_end(struct conn *conn)
 	close_server(conn);
 	event_del(&conn->silence);
 	close(conn->client);
-	drop_usage(conn);
+	usage_drop(all->options.usages, conn->usage);
 	free(conn->in);
 	free(conn->request);
 	free(conn->response);
@@ -500,6 +456,7 @@ void conns_accept(struct conns *conns, int fd, const struct sockaddr_storage *pe
 		  const struct sockaddr_storage *own)
 {
 	struct conn *conn;
+	int r;
 
 	if (!conns->free && conns->n_used == conns->options.n_slots) {
 		turn_away(conns, fd, 503, "uidwall-proxy has no room for more connections");
@@ -515,14 +472,17 @@ void conns_accept(struct conns *conns, int fd, const struct sockaddr_storage *pe
 		conn->list = lists_find(conns->lists, conn->caller.owner.uid,
 					conn->caller.owner.cgroup, &conn->user);
 	event_assign(&conn->silence, conns->options.base, -1, 0, on_silence, conn);
-	take_usage(conn);
 	if (watch(conn, fd, RELAY_UP) < 0) {
 		conn_break(conn);
 		return;
 	}
-	if (conn->usage && conn->usage->n > conns->options.n_each) {
+	r = usage_take(conns->options.usages, conn->list ? conn->list->service : NULL,
+		       conn->caller.is_known ? (int64_t)conn->caller.owner.uid : -1, &conn->usage);
+	if (r < 0) {
 		conn->verdict = RECORD_REFUSED;
-		judge_fail(conn, 503, "too-many", "too many connections of this service are open");
+		judge_fail(conn, 503, "too-many",
+			   r == -EUSERS ? "this service has as many connections open as it may" :
+					  "all connections that there can be are open");
 		return;
 	}
 	judge_read(conn);

@@ -18,9 +18,10 @@
 #include "proxy/dial.h"
 #include "proxy/head.h"
 #include "proxy/lists.h"
-#include "proxy/record.h"
+#include "proxy/outbox.h"
 #include "proxy/relay.h"
 #include "proxy/resolve.h"
+#include "proxy/usage.h"
 
 enum conn_stage {
 	CONN_FREE,
@@ -32,30 +33,23 @@ enum conn_stage {
 	CONN_CLOSING,
 };
 
-/* Connections of one service, or of one uid that none governs. */
-struct usage {
-	char name[40];
-	unsigned n;
-	struct usage *next, **bucket;
-};
-
 struct conns_options {
 	struct event_base *base;
 	struct owners *owners;
 	struct dialer *dialer;
 	struct resolver *resolver;
-	struct tally *tally;
+	struct outbox *outbox;
+	struct usages *usages;
 	/* Why there are no lists yet, for people. */
 	const char *(*trouble)(void *data);
 	void *data;
 	const char *upstream; /* the site's proxy that everything goes through; NULL: none */
 	uint16_t upstream_port;
 	unsigned n_slots, n_pipes;
-	unsigned n_each;
 	unsigned first_bytes_ms, idle_ms, lifetime_ms; /* 0: no limit */
 };
 
-/* What all connections share. */
+/* What all connections of a worker share. */
 struct conns {
 	struct conns_options options;
 	const struct lists *lists; /* NULL: none yet */
@@ -65,7 +59,6 @@ struct conns {
 	unsigned n_used;	    /* slots that ever were in use */
 	struct conn *free, *active; /* lists; active ones doubly linked */
 	unsigned n_active;
-	struct usage *usages[256];
 	int epoll;
 	struct event events;	    /* the epoll descriptor: some connection is ready */
 	struct event sweep, resume; /* once a second; connections whose turn comes again */
@@ -140,7 +133,7 @@ int conn_keep(struct conn *conn, const void *bytes, size_t n, size_t max);
 void conn_forget(struct conn *conn); /* what it kept */
 /* A buffer for what is read and looked at within one call. */
 enum { CONN_SCRATCH = 32 * 1024 };
-extern char conn_scratch[CONN_SCRATCH];
+extern _Thread_local char conn_scratch[CONN_SCRATCH];
 
 /* judge.c: reads first bytes, and decides once they are enough. */
 void judge_read(struct conn *conn);

@@ -39,7 +39,7 @@ static void end_request(struct conn *conn)
 
 void exchange_begin(struct conn *conn)
 {
-	static char written[HEAD_WRITE_MAX];
+	static _Thread_local char written[HEAD_WRITE_MAX];
 	struct head *head = conn->request;
 	ssize_t n = head_write(head, conn->all->options.upstream != NULL, written, sizeof(written));
 	size_t taken = 0;
@@ -71,7 +71,7 @@ void exchange_begin(struct conn *conn)
 /* Hands on what the server says first; a final response lets the rest follow. */
 static int take_response(struct conn *conn)
 {
-	static char written[HEAD_WRITE_MAX];
+	static _Thread_local char written[HEAD_WRITE_MAX];
 	struct head *head = conn->response;
 	size_t taken = 0, n_body;
 	ssize_t n = head_write(head, false, written, sizeof(written));

@@ -176,7 +176,7 @@ static int take_request(struct conn *conn, const struct head *head, const char *
 /* 1: more is needed. */
 static int judge_http(struct conn *conn, const char *bytes, size_t n)
 {
-	static struct head head; /* large, and needed for no longer than this */
+	static _Thread_local struct head head; /* large, and needed for no longer than this */
 	struct head_error error;
 	enum head_kind kind = conn->caller.is_redirected ? HEAD_TRANSPARENT : HEAD_EXPLICIT;
 	int r = head_read(bytes, n, kind, &head, &error);

@@ -72,6 +72,8 @@ static void set_trouble(struct link *link, int r, const char *bytes, size_t n)
 
 static void log_trouble(struct link *link)
 {
+	if (link->options.on_trouble)
+		link->options.on_trouble(link->options.data, link->trouble);
 	if (link->is_told)
 		return;
 	link->is_told = true;

@@ -19,6 +19,8 @@ struct link_options {
 	const char *control; /* the daemon's socket */
 	/* New ones; the old ones are still whole, and go once this returns. */
 	void (*on_lists)(void *data, const struct lists *lists);
+	/* Why there are none, as link_trouble() says it; NULL is fine. */
+	void (*on_trouble)(void *data, const char *words);
 	void *data;
 	struct tally *tally; /* what is reported */
 };

@@ -5,6 +5,8 @@
 
 #include "base/addr.h"
 
+enum { PROXY_LISTENERS_MAX = 16 };
+
 struct proxy_upstream {
 	const char *host; /* NULL: none, the proxy connects by itself */
 	uint16_t port;
@@ -26,10 +28,18 @@ struct proxy_options {
 	unsigned lifetime_s;	/* 0: none */
 };
 
-/* Returns the exit status: 0 after SIGTERM or SIGINT. Everything that needs files, users or rights
- * beyond connecting, resolving and listening has been done before. sandbox: called once all is set
- * up, before the first client is accepted.
+/* confine: called once in each thread that will meet anything of a client's, before it does. ready:
+ * once, when clients are accepted. Both may be NULL.
  */
-int proxy_run(const struct proxy_options *options, void (*sandbox)(void *data), void *data);
+struct proxy_hooks {
+	void (*confine)(void *data);
+	void (*ready)(void *data);
+	void *data;
+};
+
+/* Returns the exit status: 0 after SIGTERM or SIGINT. Everything that needs files, users or rights
+ * beyond connecting, resolving and listening has been done before.
+ */
+int proxy_run(const struct proxy_options *options, const struct proxy_hooks *hooks);
 
 #endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* usage.h - how many connections each service has open, over all workers. */
+#ifndef UIDWALL_PROXY_USAGE_H
+#define UIDWALL_PROXY_USAGE_H
+
+#include "base/util.h"
+
+struct usages;
+struct usage;
+
+/* n_all, n_each: bounds. NULL: no memory. */
+struct usages *usages_new(unsigned n_all, unsigned n_each);
+void usages_free(struct usages *usages); /* NULL is fine */
+
+/* One more for the service, or the uid that no policy governs (service NULL). 0; -EUSERS: it has as
+ * many as it may; -ENFILE: all together have; -ENOMEM.
+ */
+int usage_take(struct usages *usages, const char *service, int64_t uid, struct usage **ret_usage);
+void usage_drop(struct usages *usages, struct usage *usage); /* NULL is fine */
+
+#endif
