@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "proxy/head_parts.h"
+#include "proxy/token.h"
 
 enum {
 	CHUNK_DIGITS_MAX = 15,
@@ -31,6 +32,7 @@ enum chunk_state {
 	TRAILER_VALUE,
 	TRAILER_LF,
 	TRAILER_END_LF,
+	BODY_BROKEN,
 };
 
 /* RFC 9112, 6.3: whatever its fields say. */
@@ -56,21 +58,15 @@ static bool is_text(char c)
 	return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f);
 }
 
-static bool is_name(char c)
-{
-	return c > ' ' && c < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", c);
-}
-
 static int chunk_size(struct head_body *body, char c)
 {
 	int digit = digit_value(c);
 
-	if (digit >= 0 && body->line < CHUNK_DIGITS_MAX) {
+	if (digit >= 0) {
 		body->left = body->left << 4 | (uint64_t)digit;
-		body->line++;
-		return CHUNK_SIZE_MORE;
+		return body->line <= CHUNK_DIGITS_MAX ? CHUNK_SIZE_MORE : -EBADMSG;
 	}
-	if (digit >= 0 || body->state == CHUNK_SIZE)
+	if (body->state == CHUNK_SIZE)
 		return -EBADMSG;
 	if (c == '\r')
 		return CHUNK_SIZE_LF;
@@ -81,6 +77,8 @@ static int chunk_size(struct head_body *body, char c)
 /* The state after one byte that is not a chunk's data. */
 static int next_state(struct head_body *body, char c)
 {
+	if (++body->line > (body->state < TRAILER_LINE ? CHUNK_LINE_MAX : TRAILER_MAX))
+		return -EBADMSG;
 	switch ((enum chunk_state)body->state) {
 	case CHUNK_SIZE:
 	case CHUNK_SIZE_MORE:
@@ -88,7 +86,7 @@ static int next_state(struct head_body *body, char c)
 	case CHUNK_EXTENSION:
 		if (c == '\r')
 			return CHUNK_SIZE_LF;
-		return is_text(c) && ++body->line < CHUNK_LINE_MAX ? CHUNK_EXTENSION : -EBADMSG;
+		return is_text(c) ? CHUNK_EXTENSION : -EBADMSG;
 	case CHUNK_SIZE_LF:
 		body->line = 0;
 		if (c != '\n')
@@ -97,24 +95,26 @@ static int next_state(struct head_body *body, char c)
 	case CHUNK_DATA_CR:
 		return c == '\r' ? CHUNK_DATA_LF : -EBADMSG;
 	case CHUNK_DATA_LF:
+		body->line = 0;
 		return c == '\n' ? CHUNK_SIZE : -EBADMSG;
 	case TRAILER_LINE:
 		if (c == '\r')
 			return TRAILER_END_LF;
-		return is_name(c) ? TRAILER_NAME : -EBADMSG;
+		return token_has(c) ? TRAILER_NAME : -EBADMSG;
 	case TRAILER_NAME:
 		if (c == ':')
 			return TRAILER_VALUE;
-		return is_name(c) && ++body->line < TRAILER_MAX ? TRAILER_NAME : -EBADMSG;
+		return token_has(c) ? TRAILER_NAME : -EBADMSG;
 	case TRAILER_VALUE:
 		if (c == '\r')
 			return TRAILER_LF;
-		return is_text(c) && ++body->line < TRAILER_MAX ? TRAILER_VALUE : -EBADMSG;
+		return is_text(c) ? TRAILER_VALUE : -EBADMSG;
 	case TRAILER_LF:
-		return c == '\n' && ++body->line < TRAILER_MAX ? TRAILER_LINE : -EBADMSG;
+		return c == '\n' ? TRAILER_LINE : -EBADMSG;
 	case TRAILER_END_LF:
 		return c == '\n' ? BODY_END : -EBADMSG;
 	case CHUNK_DATA:
+	case BODY_BROKEN:
 		break;
 	}
 	abort(); /* head_body() lets no other state through */
@@ -143,6 +143,7 @@ static int take_chunks(struct head_body *body, const char *bytes, size_t n, size
 		}
 		state = next_state(body, bytes[at]);
 		if (state < 0) {
+			body->state = BODY_BROKEN;
 			*ret_taken = at;
 			return state;
 		}
@@ -173,6 +174,8 @@ int head_body(struct head *head, const char *bytes, size_t n, size_t *ret_taken)
 	case BODY_LENGTH:
 		*ret_taken = take_data(body, n, BODY_END);
 		return body->state == BODY_END;
+	case BODY_BROKEN:
+		return -EBADMSG;
 	default:
 		return take_chunks(body, bytes, n, ret_taken);
 	}

@@ -5,11 +5,13 @@
  * passes on methods that it does not know (RFC 9110, 9.1), so it is shown POST for all but CONNECT,
  * whose target has another form.
  */
-#include "proxy/head_parts.h"
-
 #include <errno.h>
-#include <http_parser.h>
 #include <string.h>
+
+#include <http_parser.h>
+
+#include "proxy/head_parts.h"
+#include "proxy/token.h"
 
 bool head_method_is(const struct head *head, const char *method)
 {
@@ -25,7 +27,7 @@ static bool is_digit(char c)
 static bool is_token(const char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (text[i] <= ' ' || text[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", text[i]))
+		if (!token_has(text[i]))
 			return false;
 	return n > 0;
 }

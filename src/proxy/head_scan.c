@@ -45,12 +45,22 @@ static int check_unfinished(size_t n, bool is_first, bool is_request, struct hea
 	return 0;
 }
 
+/* What is no HTTP at all may never have an end. */
+static int check_status(const char *bytes, size_t n, struct head_error *error)
+{
+	if (memcmp(bytes, "HTTP/", n < 5 ? n : 5) != 0)
+		return head_fail(error, 502, "it does not begin as HTTP does");
+	return 0;
+}
+
 /* Line by line, so that wrong line ends show before the empty line, which may never come. */
 static int find_end(const char *bytes, size_t n, bool is_request, size_t *ret_length,
 		    struct head_error *error)
 {
 	size_t at = 0;
 
+	if (!is_request && check_status(bytes, n, error) < 0)
+		return -EBADMSG;
 	for (unsigned lines = 0;; lines++) {
 		const char *line = bytes + at, *end = memchr(line, '\n', n - at);
 		size_t length = end ? (size_t)(end - line) : 0;

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "proxy/token.h"
+
 /* IANA's registry of methods, PRI (of HTTP/2) among them, and what UPnP and caches use. */
 static const char methods[] =
 	" ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET "
@@ -25,11 +27,6 @@ static bool is_known(const char *method, size_t n)
 
 	snprintf(word, sizeof(word), " %.*s ", (int)n, method);
 	return strstr(methods, word);
-}
-
-static bool is_token_character(char c)
-{
-	return c > ' ' && c < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", c);
 }
 
 /* 80 xx, a ClientHello, of version 2 or for whoever knows SSL 3 and TLS as well (RFC 5246, E.2). */
@@ -71,7 +68,7 @@ static enum opening tell_text(const char *text, size_t n)
 {
 	size_t length = 0;
 
-	while (length < n && length <= METHOD_MAX && is_token_character(text[length]))
+	while (length < n && length <= METHOD_MAX && token_has(text[length]))
 		length++;
 	if (length > METHOD_MAX)
 		return OPENING_OTHER;
