@@ -178,13 +178,17 @@ how_status() {
 	done
 	is "... no new privileges" "$(in_status NoNewPrivs)" = 1
 	is "... its system calls are filtered" "$(in_status Seccomp)" = 2
+	is "... in all of its threads" "$(cat "/proc/$(proxy_pid)"/task/*/status |
+		grep -E '^(Uid|CapPrm|CapEff|NoNewPrivs|Seccomp):' | sort -u | wc -l)" = 5
 	is "... nobody looks inside: its files in /proc are root's" "$(stat -c %U "/proc/$(proxy_pid)/maps")" = root
 }
 
-# gets WANTED CALL [ARGUMENT]...: what an intruder in the proxy gets; WANTED may be a pattern
+# gets WANTED CALL [ARGUMENT]...: what an intruder in the proxy gets, in its main thread or in that one;
+# WANTED may be a pattern
+thread=
 gets() {
 	local out
-	out=$("$inside" "$(proxy_pid)" "${@:2}" 2>&1)
+	out=$("$inside" "${thread:-$(proxy_pid)}" "${@:2}" 2>&1)
 	# shellcheck disable=SC2254 # a pattern
 	case $out in
 	$1) pass "an intruder: ${*:2}: $1" ;;
@@ -319,6 +323,14 @@ gets EPERM pkey_mprotect 0 0 4 0
 gets EPERM prlimit64 0 7 "=0123456701234567" 0
 gets ENOSYS ioctl 0 0x5412 =x # TIOCSTI
 gets EPERM personality 0x20000
+for thread in "/proc/$(proxy_pid)/task"/*; do
+	thread=${thread##*/}
+	gets "$numbers" socket 2 1 6
+	gets EPERM execve =/bin/true 0 0
+	gets EPERM bind 0 =x 16
+	[[ ! $landlock ]] || gets EACCES openat $AT_FDCWD =/run/open/file 1
+done
+thread=
 check "it is none the worse for it" kill -0 "$(proxy_pid)"
 gets killed 0x40000027 # x32, another numbering of the calls
 wait "$(proxy_pid)" 2>/dev/null
