@@ -158,10 +158,9 @@ static void start_reading(struct asking *asking)
 		set_timer(asking, STEP_MS);
 }
 
-/* The daemon may refuse before it has read all: its reason already waits then. */
-static void on_writable(evutil_socket_t fd, short what, void *data)
+/* 0 or -errno. The daemon may refuse before it has read all: its reason already waits then. */
+static int write_some(struct asking *asking)
 {
-	struct asking *asking = data;
 	ssize_t n;
 
 	do
@@ -172,11 +171,19 @@ static void on_writable(evutil_socket_t fd, short what, void *data)
 		asking->n_sent += (size_t)n;
 	else if (errno == EPIPE || errno == ECONNRESET)
 		asking->n_sent = asking->n_out;
-	else if (errno != EAGAIN) {
-		finish(asking, -errno, NULL, 0);
-		return;
-	}
-	if (asking->n_sent == asking->n_out)
+	else if (errno != EAGAIN)
+		return -errno;
+	return 0;
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *data)
+{
+	struct asking *asking = data;
+	int r = write_some(asking);
+
+	if (r < 0)
+		finish(asking, r, NULL, 0);
+	else if (asking->n_sent == asking->n_out)
 		start_reading(asking);
 }
 
@@ -226,15 +233,20 @@ void asking_start(struct asking *asking, const char *request, size_t n, bool is_
 	r = take_request(asking, request, n);
 	if (r == 0)
 		r = dial(asking);
+	if (r == 0) {
+		event_assign(&asking->io, asking->base, asking->fd, EV_WRITE | EV_PERSIST,
+			     on_writable, asking);
+		r = write_some(asking);
+	}
 	if (r < 0) {
 		asking->failure = r;
 		set_timer(asking, 0);
-		return;
+	} else if (asking->n_sent == asking->n_out) {
+		start_reading(asking); /* as always: requests are small */
+	} else {
+		event_add(&asking->io, NULL);
+		set_timer(asking, STEP_MS);
 	}
-	event_assign(&asking->io, asking->base, asking->fd, EV_WRITE | EV_PERSIST, on_writable,
-		     asking);
-	event_add(&asking->io, NULL);
-	set_timer(asking, STEP_MS);
 }
 
 bool asking_is_busy(const struct asking *asking)

@@ -17,9 +17,8 @@
 #include "wire/frame.h"
 
 enum {
-	AGAIN_MS = 1000, /* between two attempts that fail */
-	PACE_MS = 50,	 /* between two that do not: changes may come in rows */
-	REPORT_MS = 1000,
+	PAUSE_MS = 1000,
+	PACE_MS = 50, /* between two attempts that do not fail: changes may come in rows */
 	REPORT_BYTES = FRAME_REQUEST_MAX - 1024, /* of records in one call */
 	TROUBLE_MAX = 320,
 };
@@ -112,7 +111,7 @@ static void ask(struct link *link)
 	writer_end(&w, '}');
 	link->asked_ms = clock_now_ms();
 	if (w.failed)
-		set_timer(link->ask_again, AGAIN_MS);
+		set_timer(link->ask_again, link->options.pause_ms);
 	else
 		asking_start(link->question, w.bytes, w.n, true);
 	writer_done(&w);
@@ -137,7 +136,7 @@ static void fail(struct link *link)
 {
 	if (++link->n_failed > 1 || !link->lists)
 		log_trouble(link);
-	ask_in(link, AGAIN_MS);
+	ask_in(link, link->options.pause_ms);
 }
 
 static int take_lists(struct link *link, const char *bytes, size_t n)
@@ -212,7 +211,7 @@ static void on_report(void *data, int r, const char *bytes, size_t n)
 	if (r == 0 || r == -EREMOTEIO)
 		writer_done(&link->records);
 	if (link->records.bytes || tally_has_news(link->options.tally))
-		set_timer(link->report_again, REPORT_MS);
+		set_timer(link->report_again, link->options.pause_ms);
 }
 
 static void on_news(void *data)
@@ -220,7 +219,7 @@ static void on_news(void *data)
 	struct link *link = data;
 
 	if (!asking_is_busy(link->report) && !evtimer_pending(link->report_again, NULL))
-		set_timer(link->report_again, REPORT_MS);
+		set_timer(link->report_again, link->options.pause_ms);
 }
 
 /* --- the handle */
@@ -245,6 +244,8 @@ int link_new(const struct link_options *options, struct link **ret_link)
 	if (!link)
 		return -ENOMEM;
 	link->options = *options;
+	if (!link->options.pause_ms)
+		link->options.pause_ms = PAUSE_MS;
 	link->ask_again = evtimer_new(options->base, on_ask_again, link);
 	link->report_again = evtimer_new(options->base, on_report_again, link);
 	if (!link->ask_again || !link->report_again)

@@ -23,6 +23,7 @@ struct link_options {
 	void (*on_trouble)(void *data, const char *words);
 	void *data;
 	struct tally *tally; /* what is reported */
+	int pause_ms;	     /* between attempts that fail, and between reports; 0: 1000 */
 };
 
 struct link;

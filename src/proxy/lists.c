@@ -127,13 +127,15 @@ static void read_uids(struct reading *reading, uint32_t service)
 		struct owner owner = { .service = service };
 		struct owners *owners;
 		uint32_t parts[3] = { 0 };
+		size_t n = 0;
 
 		reader_open(r, '[');
-		for (size_t i = 0; i < ARRAY_SIZE(parts) && reader_next(r); i++)
-			parts[i] = read_uint32(r);
-		if (reader_next(r))
-			owner.name = keep_text(reading, reader_text(r));
-		if (reader_next(r) || parts[1] < parts[0] || parts[2] > 2)
+		for (; n <= ARRAY_SIZE(parts) && reader_next(r); n++)
+			if (n < ARRAY_SIZE(parts))
+				parts[n] = read_uint32(r);
+			else
+				owner.name = keep_text(reading, reader_text(r));
+		if (n <= ARRAY_SIZE(parts) || reader_next(r) || parts[1] < parts[0] || parts[2] > 2)
 			reader_fail(r, "expected first and last uid, rank and name");
 		if (r->why)
 			return;
