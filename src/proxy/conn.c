@@ -288,6 +288,8 @@ static void on_event(struct conns *all, const struct epoll_event *event)
 		return;
 	if (can_read)
 		conn->relay.ways[side].can_read = true;
+	if (event->events & EPOLLRDHUP)
+		conn->relay.ways[side].is_last = true;
 	if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		conn->relay.ways[!side].can_write = true;
 	if (side == RELAY_UP)

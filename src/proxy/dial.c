@@ -18,7 +18,8 @@
 
 enum {
 	SOCKETS_MAX = 4, /* that libcurl watches at once for one connection: two by RFC 8305 */
-	TEXT_MAX = 1200, /* 16 addresses */
+	ADDRESSES_MAX = 16,
+	TEXT_MAX = 32 + ADDRESSES_MAX * PREFIX_TEXT_MAX,
 	URL_MAX = 300,
 	HAPPY_MS = 200,	   /* head start of IPv6; RFC 8305, 5 says 250, libcurl 200 */
 	FREE_HANDLES = 64, /* kept for the next ones */
@@ -42,7 +43,9 @@ struct dial {
 	struct prefix last; /* that a socket was opened for */
 	struct watched watched[SOCKETS_MAX];
 	/* What the handle is set to: the same again need not be said again. */
-	char text[TEXT_MAX], url[URL_MAX];
+	struct prefix addresses[ADDRESSES_MAX];
+	size_t n_addresses;
+	uint16_t port;
 };
 
 struct dialer {
@@ -301,51 +304,80 @@ static void take_done(struct dialer *dialer)
 
 /* --- entry points */
 
-/* "d7.invalid:443:192.0.2.1,[2001:db8::1]" and "http://d7.invalid:443". */
-static int set_target(struct dial *dial, const struct prefix *addresses, size_t n, uint16_t port,
-		      const char *host, uint16_t host_port)
+/* "d7.invalid:443:192.0.2.1,[2001:db8::1]" */
+static int set_addresses(struct dial *dial, const struct prefix *addresses, size_t n, uint16_t port)
 {
-	char text[TEXT_MAX], url[URL_MAX], address[PREFIX_TEXT_MAX];
+	char text[TEXT_MAX], address[PREFIX_TEXT_MAX];
 	size_t at;
 
-	if (n == 0)
-		return -EINVAL;
+	dial->n_addresses = 0;
 	at = (size_t)snprintf(text, sizeof(text), "d%u.invalid:%u:", dial->number, port);
-	for (size_t i = 0; i < n && at < sizeof(text) - PREFIX_TEXT_MAX - 4; i++) {
+	for (size_t i = 0; i < n; i++) {
 		format_prefix(&addresses[i], address);
 		at += (size_t)snprintf(text + at, sizeof(text) - at,
 				       addresses[i].family == ADDR_V6 ? "%s[%s]" : "%s%s",
 				       i ? "," : "", address);
 	}
-	if (strcmp(text, dial->text) != 0) {
-		curl_slist_free_all(dial->resolve);
-		dial->resolve = curl_slist_append(NULL, text);
-		if (!dial->resolve)
-			return -ENOMEM;
-		curl_easy_setopt(dial->easy, CURLOPT_RESOLVE, dial->resolve);
-		memcpy(dial->text, text, at + 1);
-	}
-	if (host)
-		snprintf(url, sizeof(url), strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u",
-			 host, host_port);
-	else
-		snprintf(url, sizeof(url), "http://d%u.invalid:%u", dial->number, port);
-	if (strcmp(url, dial->url) == 0)
-		return 0;
-	strcpy(dial->url, url);
+	curl_slist_free_all(dial->resolve);
+	dial->resolve = curl_slist_append(NULL, text);
+	if (!dial->resolve)
+		return -ENOMEM;
+	curl_easy_setopt(dial->easy, CURLOPT_RESOLVE, dial->resolve);
+	memcpy(dial->addresses, addresses, n * sizeof(*addresses));
+	dial->n_addresses = n;
+	dial->port = port;
+	return 0;
+}
+
+static bool has_addresses(const struct dial *dial, const struct prefix *addresses, size_t n,
+			  uint16_t port)
+{
+	return n == dial->n_addresses && port == dial->port &&
+	       memcmp(dial->addresses, addresses, n * sizeof(*addresses)) == 0;
+}
+
+static int set_url(struct dial *dial, const char *url)
+{
 	return curl_easy_setopt(dial->easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM;
 }
 
-static int set_upstream(struct dialer *dialer, struct dial *dial, const struct dial_target *target)
+static int set_direct(struct dial *dial, const struct dial_target *target, size_t n)
 {
-	char proxy[64];
+	char url[64];
+	int r;
 
-	snprintf(proxy, sizeof(proxy), "http://d%u.invalid:%u", dial->number,
-		 dialer->options.upstream_port);
+	if (has_addresses(dial, target->addresses, n, target->port))
+		return 0;
+	r = set_addresses(dial, target->addresses, n, target->port);
+	snprintf(url, sizeof(url), "http://d%u.invalid:%u", dial->number, target->port);
+	return r < 0 ? r : set_url(dial, url);
+}
+
+static int set_upstream(struct dialer *dialer, struct dial *dial, const struct dial_target *target,
+			size_t n)
+{
+	uint16_t port = dialer->options.upstream_port;
+	char proxy[64], url[URL_MAX];
+	int r = 0;
+
+	if (!has_addresses(dial, target->addresses, n, port))
+		r = set_addresses(dial, target->addresses, n, port);
+	snprintf(proxy, sizeof(proxy), "http://d%u.invalid:%u", dial->number, port);
 	curl_easy_setopt(dial->easy, CURLOPT_PROXY, proxy);
 	curl_easy_setopt(dial->easy, CURLOPT_HTTPPROXYTUNNEL, target->to_proxy ? 0L : 1L);
-	return set_target(dial, target->addresses, target->n_addresses,
-			  dialer->options.upstream_port, target->host, target->port);
+	snprintf(url, sizeof(url), strchr(target->host, ':') ? "http://[%s]:%u" : "http://%s:%u",
+		 target->host, target->port);
+	return r < 0 ? r : set_url(dial, url);
+}
+
+static int set_target(struct dialer *dialer, struct dial *dial, const struct dial_target *target)
+{
+	size_t n = target->n_addresses < ADDRESSES_MAX ? target->n_addresses : ADDRESSES_MAX;
+
+	if (n == 0 || (dialer->options.upstream_port && !target->host))
+		return -EINVAL;
+	return dialer->options.upstream_port ? set_upstream(dialer, dial, target, n) :
+					       set_direct(dial, target, n);
 }
 
 /* What is on this machine is connected when connect() returns, though it says EINPROGRESS: asking
@@ -383,9 +415,7 @@ int dial_start(struct dialer *dialer, const struct dial_target *target, dial_fn 
 	}
 	dial->taken = -1;
 	dial->last = (struct prefix){ 0 };
-	r = dialer->options.upstream_port ?
-		    set_upstream(dialer, dial, target) :
-		    set_target(dial, target->addresses, target->n_addresses, target->port, NULL, 0);
+	r = set_target(dialer, dial, target);
 	if (r == 0 && curl_multi_add_handle(dialer->multi, dial->easy) != CURLM_OK)
 		r = -ENOMEM;
 	if (r < 0) {

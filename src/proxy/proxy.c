@@ -202,8 +202,10 @@ int proxy_run(const struct proxy_options *options, const struct proxy_hooks *hoo
 
 	signal(SIGPIPE, SIG_IGN);
 	/* Accepted sockets inherit it. */
-	for (size_t i = 0; i < options->n_listeners; i++)
+	for (size_t i = 0; i < options->n_listeners; i++) {
 		setsockopt(options->listeners[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		setsockopt(options->listeners[i], IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+	}
 	proxy.base = event_base_new();
 	r = proxy.base ? make_parts(&proxy) : -ENOMEM;
 	r = r < 0 ? r : make_workers(&proxy, hooks->confine, hooks->data);

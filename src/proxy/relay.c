@@ -208,7 +208,7 @@ static int copy(struct relay *relay, struct relay_way *way, int from, int to)
 	struct relay_pool *pool = relay->pool;
 	size_t max = pool->held > HELD_MUCH ? SMALL : BUFFER, taken;
 	ssize_t n = recv(from, pool->buffer, max, 0), sent;
-	int r;
+	int r, more;
 
 	if (n < 0) {
 		way->n_full = 0;
@@ -227,7 +227,10 @@ static int copy(struct relay *relay, struct relay_way *way, int from, int to)
 		if (r > 0)
 			way->has_ended = way->is_quiet = true;
 	}
-	sent = taken ? send(to, pool->buffer, taken, MSG_NOSIGNAL) : 0;
+	/* The end goes out with the last bytes, in one segment. */
+	more = way->is_last && !way->frame && !relay->ways[way == relay->ways].is_shut ? MSG_MORE :
+											 0;
+	sent = taken ? send(to, pool->buffer, taken, MSG_NOSIGNAL | more) : 0;
 	if (sent < 0) {
 		r = blocked(&way->can_write);
 		if (r < 0)

@@ -22,6 +22,7 @@ struct relay_way {
 	int pipe[2];	  /* -1: none */
 	relay_frame_fn frame;
 	uint8_t n_full; /* reads in a row that filled the buffer */
+	bool is_last;	/* its end has arrived behind what can be read now */
 	bool may_read;	/* false: its turn has not come */
 	bool can_read, can_write;
 	bool has_ended; /* nothing more comes ... */
