@@ -278,6 +278,12 @@ static enum cli_status normalize_host(struct wanted *w)
 	return bad_use(w->cli, "\"%s\" is no host: it %s", shown(w->cli, w->host), why);
 }
 
+enum cli_status question_unresolved(struct cli *cli, const struct question *question)
+{
+	return bad_use(cli, "cannot resolve \"%s\": %s", printable(cli, question->host),
+		       printable(cli, question->unresolved));
+}
+
 static enum cli_status add_addresses(struct wanted *w, struct question *question)
 {
 	struct addresses addresses = { 0 };
@@ -304,9 +310,13 @@ static enum cli_status add_addresses(struct wanted *w, struct question *question
 		add_target(w, "::1", question);
 		return CLI_FINE;
 	}
-	if (resolve_host(w->cli, w->host, ADDRESSES_MAX, &addresses, &error) < 0)
-		return bad_use(w->cli, "cannot resolve \"%s\": %s", printable(w->cli, w->host),
-			       printable(w->cli, error));
+	if (resolve_host(w->cli, w->host, ADDRESSES_MAX, &addresses, &error) < 0) {
+		question->unresolved = error;
+		if (!w->is_web)
+			return question_unresolved(w->cli, question);
+		*ARENA_APPEND(w->cli->arena, question->targets, question->n_targets) =
+			arena_printf(w->cli->arena, "%s %u", w->protocol, w->port);
+	}
 	for (size_t i = 0; i < addresses.n; i++)
 		add_target(w, addresses.list[i], question);
 	question->n_left_out = addresses.n_left_out;

@@ -20,8 +20,14 @@ struct question {
 	bool is_web;  /* a URL of http or https */
 	const char **targets;
 	size_t n_targets;
+	/* Why a web server's name has no address here; targets is its port then, for the proxy's
+	 * verdict. */
+	const char *unresolved;
 	size_t n_left_out; /* addresses of the name, above what one question takes */
 };
+
+/* Says so; CLI_BAD_USE. */
+enum cli_status question_unresolved(struct cli *cli, const struct question *question);
 
 /* Names are resolved. CLI_BAD_USE after a line on stderr. */
 enum cli_status question_parse(struct cli *cli, struct question *ret_question);

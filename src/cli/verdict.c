@@ -12,7 +12,7 @@ struct screen {
 	struct cli *cli;
 	struct style style;
 	const json_t *answer;
-	bool is_web;
+	const struct question *question;
 	bool has_proxy; /* the way by the proxy is worth words */
 	const char *base, *indent;
 };
@@ -37,12 +37,19 @@ static bool is_proxied(const json_t *answer)
 	return !verdict_is_refused(proxy) && !get_bool(proxy, "would_refuse");
 }
 
+bool verdict_has_proxy(const json_t *answer)
+{
+	return has_text(json_object_get(answer, "proxy"), "verdict");
+}
+
 /* Only a daemon of another version does not say it. */
 static bool is_refused_directly(const json_t *answer)
 {
-	const char *directly = json_string_value(json_object_get(answer, "directly"));
+	const json_t *directly = json_object_get(answer, "directly");
 
-	return directly ? strcmp(directly, "allowed") != 0 : verdict_is_refused(answer);
+	if (!directly)
+		return verdict_is_refused(answer);
+	return !json_is_string(directly) || strcmp(json_string_value(directly), "allowed") != 0;
 }
 
 static const char *user_words(struct cli *cli, const json_t *who)
@@ -77,6 +84,10 @@ static const char *target_words(const struct screen *s)
 
 	if (json_array_size(list) == 1 && *host && strcmp(host, to) != 0)
 		to = arena_printf(s->cli->arena, "%s (%s)", host, to);
+	if (s->question->unresolved)
+		return arena_printf(
+			s->cli->arena, "%s, tcp port %lld", host,
+			(long long)get_number(json_object_get(s->answer, "proxy"), "port"));
 	if (!json_object_get(one, "port"))
 		return to;
 	return arena_printf(s->cli->arena, "%s, %s port %lld", to,
@@ -114,8 +125,10 @@ static void print_headline(const struct screen *s)
 	size_t i, n = 0;
 
 	if (!refused && is_refused_directly(s->answer)) {
-		printf("%s%sALLOWED%s: %s, by the proxy.\n", s->style.bold, s->style.green,
-		       s->style.plain, sentence(s, false));
+		would = get_bool(json_object_get(s->answer, "proxy"), "would_refuse");
+		printf("%s%s%s%s: %s, by the proxy.\n", s->style.bold,
+		       would ? s->style.yellow : s->style.green,
+		       would ? "ALLOWED FOR NOW" : "ALLOWED", s->style.plain, sentence(s, false));
 		return;
 	}
 	json_array_foreach(list, i, one) {
@@ -325,7 +338,7 @@ static void print_allowing(const struct screen *s, const char *key, const char *
 {
 	const json_t *proxy = json_object_get(s->answer, "proxy");
 	const json_t *direct = json_object_get(s->answer, key), *named = NULL;
-	bool is_led = s->is_web || get_bool(proxy, "transparent");
+	bool is_led = s->question->is_web || get_bool(proxy, "transparent");
 
 	if (s->has_proxy)
 		named = json_object_get(proxy, key);
@@ -373,14 +386,14 @@ static void print_remedy(const struct screen *s)
 /* --- the proxy -------------------------------------------------------------------------------- */
 
 /* Its verdict is worth words where it is likely to be asked, or opens a way that there is not. */
-static bool has_proxy(const struct screen *s, bool is_name)
+static bool has_proxy(const struct screen *s)
 {
 	const json_t *proxy = json_object_get(s->answer, "proxy");
 
 	if (!json_is_object(proxy))
 		return false;
-	return s->is_web || get_bool(proxy, "transparent") ||
-	       (is_refused_directly(s->answer) && (is_name || is_proxied(s->answer)));
+	return s->question->is_web || get_bool(proxy, "transparent") ||
+	       (is_refused_directly(s->answer) && (s->question->is_name || is_proxied(s->answer)));
 }
 
 static void print_special(const struct screen *s, const json_t *proxy)
@@ -440,23 +453,28 @@ static void print_proxy(struct screen *s)
 		print_proxy_reason(s, proxy, refused);
 	if (!get_bool(proxy, "hosts_in_effect"))
 		puts("    Note: \"hosts\" has no effect in this version.");
-	printf("  %sDirectly%s%s: %s.\n", s->style.bold, s->style.plain,
-	       is_proxied(s->answer) && is_refused_directly(s->answer) ?
-		       ", for programs that do not use the proxy" :
-		       "",
-	       is_refused_directly(s->answer) ? "refused" : "allowed");
+	if (s->question->unresolved)
+		printf("  %sDirectly%s: not known; %s cannot be resolved here: %s.\n",
+		       s->style.bold, s->style.plain, get_text(s->cli, s->answer, "host"),
+		       printable(s->cli, s->question->unresolved));
+	else
+		printf("  %sDirectly%s%s: %s.\n", s->style.bold, s->style.plain,
+		       is_proxied(s->answer) && is_refused_directly(s->answer) ?
+			       ", for programs that do not use the proxy" :
+			       "",
+		       is_refused_directly(s->answer) ? "refused" : "allowed");
 	s->base = "  ";
 }
 
-void verdict_print(struct cli *cli, const json_t *answer, bool is_web, bool is_name)
+void verdict_print(struct cli *cli, const json_t *answer, const struct question *question)
 {
 	struct screen screen = { .cli = cli,
 				 .style = style_of(stdout),
 				 .answer = answer,
-				 .is_web = is_web,
+				 .question = question,
 				 .base = "" };
 
-	screen.has_proxy = has_proxy(&screen, is_name);
+	screen.has_proxy = has_proxy(&screen);
 	print_headline(&screen);
 	if (screen.has_proxy)
 		print_proxy(&screen);

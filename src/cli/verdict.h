@@ -4,12 +4,12 @@
 #define UIDWALL_CLI_VERDICT_H
 
 #include "cli/output.h"
+#include "cli/question.h"
 
 bool verdict_is_refused(const json_t *answer); /* or one address of it */
 
-/* is_web: the question was a URL of http or https; is_name: it was about a name, and not this
- * machine's own. Both make the proxy worth words.
- */
-void verdict_print(struct cli *cli, const json_t *answer, bool is_web, bool is_name);
+bool verdict_has_proxy(const json_t *answer); /* whether it says what the built-in one decides */
+
+void verdict_print(struct cli *cli, const json_t *answer, const struct question *question);
 
 #endif

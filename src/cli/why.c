@@ -178,6 +178,8 @@ enum cli_status verb_why(struct cli *cli)
 					ask_daemon(cli, &question, &answer);
 	if (status != CLI_FINE)
 		return status;
+	if (question.unresolved && !verdict_has_proxy(answer))
+		return question_unresolved(cli, &question);
 	fill_in_user(cli, answer);
 	status = verdict_is_refused(answer) ? CLI_FINDINGS : CLI_FINE;
 	if (question.n_left_out)
@@ -187,6 +189,6 @@ enum cli_status verb_why(struct cli *cli)
 		json_print(TAKE(answer));
 		return status;
 	}
-	verdict_print(cli, answer, question.is_web, question.is_name);
+	verdict_print(cli, answer, &question);
 	return status;
 }

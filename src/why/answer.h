@@ -13,6 +13,8 @@ struct why {
 	const struct service *own; /* the service that is asked about; NULL: a user without one */
 	struct sender sender;	   /* whose sockets; of the service that is connected to, if any */
 	bool is_inbound;
+	bool is_unresolved; /* no address of the host is known, so the proxy's verdict is all there
+			       is */
 	struct sender caller; /* inbound: who connects, unless it is from_address */
 	bool has_caller;
 	struct prefix from_address;

@@ -64,13 +64,16 @@ static bool can_reach(const struct why *why)
 	return false;
 }
 
-/* A name all of whose addresses are special is refused, too, unless they are listed. */
+/* A name all of whose addresses are special is refused, too, unless they are listed. None is known
+ * of a name that was not resolved.
+ */
 static bool has_admitted(const struct proxied *p, const struct asked *list, size_t n)
 {
 	uint32_t line;
 
 	for (size_t i = 0; i < n; i++)
-		if (host_list_admits(p->list, &list[i].target.to, list[i].target.port, &line))
+		if (list[i].target.to.family == ADDR_NONE ||
+		    host_list_admits(p->list, &list[i].target.to, list[i].target.port, &line))
 			return true;
 	return false;
 }
@@ -196,9 +199,14 @@ void proxied_find(struct why *why, const struct asked *list, size_t n, struct pr
 	*ret_proxied = p;
 }
 
+bool proxied_passes(const struct proxied *p)
+{
+	return p->is_asked && !p->is_external && !p->is_refused;
+}
+
 bool proxied_allows(const struct proxied *p)
 {
-	return p->is_asked && !p->is_external && !p->is_refused && !p->would_refuse;
+	return proxied_passes(p) && !p->would_refuse;
 }
 
 void proxied_done(struct proxied *p)
@@ -244,6 +252,8 @@ static void put_addresses(struct why *why, const struct proxied *p, const struct
 		char text[PREFIX_TEXT_MAX];
 		uint32_t line;
 
+		if (target->to.family == ADDR_NONE)
+			continue;
 		format_prefix(&target->to, text);
 		writer_begin(why->w, '{');
 		writer_put_text(why->w, "address", text);
@@ -274,6 +284,7 @@ void proxied_put(struct why *why, const struct proxied *p, const struct asked *l
 	writer_put_bool(why->w, "external", p->is_external);
 	writer_put_bool(why->w, "transparent", policy->transparent);
 	writer_put_bool(why->w, "hosts_in_effect", hosts_in_effect(policy));
+	writer_put_int(why->w, "port", list[0].target.port);
 	writer_put_text(why->w, "file", policy->file);
 	put_entry(why, "named_by", p->is_near ? NULL : p->named);
 	put_entry(why, "near", p->is_near ? p->named : NULL);

@@ -27,11 +27,12 @@ struct proxied {
 	struct remedy remedy;
 };
 
-/* list: the addresses of the host. */
+/* list: the addresses of the host, or its port alone. */
 void proxied_find(struct why *why, const struct asked *list, size_t n, struct proxied *ret_proxied);
 
 /* Whether it opens a way that may not be there directly; monitor mode does not count. */
 bool proxied_allows(const struct proxied *proxied);
+bool proxied_passes(const struct proxied *proxied); /* there it does */
 
 /* "proxy", if it is asked about. */
 void proxied_put(struct why *why, const struct proxied *proxied, const struct asked *list,

@@ -77,6 +77,12 @@ static int find_caller(struct why *why)
 
 static int ask_outbound(struct why *why, const struct target *target, struct asked *asked)
 {
+	why->is_unresolved = why->question->host && why->question->n_targets == 1 &&
+			     target->to.family == ADDR_NONE && target->protocol == PROTOCOL_TCP;
+	if (why->is_unresolved) {
+		asked->target = *target;
+		return 0;
+	}
 	if (target->to.family == ADDR_NONE)
 		return complain(why, arena_printf(why->arena,
 						  "expected an address and a port, got \"%s\"",
@@ -190,14 +196,18 @@ static void put_answer(struct why *why, const struct asked *list, size_t n)
 	bool refused = false;
 
 	proxied_find(why, list, n, &proxied);
+	if (why->is_unresolved) /* it is the port alone */
+		n = 0;
 	for (size_t i = 0; i < n; i++) {
 		remedy_find(why->world, &list[i], why->arena, &remedies[i]);
 		refused = refused || (why->world->is_standing && asked_is_refused(&list[i]));
 	}
 	writer_begin(why->w, '{');
+	if (n == 0)
+		refused = !proxied_passes(&proxied);
 	writer_put_text(why->w, "verdict",
 			refused && !proxied_allows(&proxied) ? "refused" : "allowed");
-	writer_put_text(why->w, "directly", refused ? "refused" : "allowed");
+	writer_put_text(why->w, "directly", n == 0 ? NULL : refused ? "refused" : "allowed");
 	put_who(why);
 	writer_key(why->w, "answers");
 	writer_begin(why->w, '[');

@@ -25,7 +25,9 @@ struct why_question {
 	const struct service *service; /* NULL: only the uid is known */
 	int64_t uid;		       /* whose socket; WHY_NO_UID: the service's first */
 	const char *user;	       /* the uid's name, or NULL */
-	/* "tcp 192.0.2.7:25", "udp [2001:db8::1]:53", "icmp 192.0.2.1"; with a caller "tcp 3000" */
+	/* "tcp 192.0.2.7:25", "udp [2001:db8::1]:53", "icmp 192.0.2.1"; with a caller, or a host of
+	 * which no address is known, "tcp 3000"
+	 */
 	const char *const *targets;
 	size_t n_targets;
 	const char *host; /* the name that the targets are the addresses of, or NULL */

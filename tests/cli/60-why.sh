@@ -188,6 +188,16 @@ why 1 blog http://127.1 -- '127.1 ends in a number, but is no plain address' 'It
 same 'https://[2001:db8::1]' 'https://[2001:0DB8:0::1]:443/'
 same 'http://LOCALHOST' 'http://localhost./x' 'http://ｌｏｃａｌhost'
 wrong '"b..ü" is no host: it has an empty part between dots' blog 'https://b..ü'
+why 1 blog https://nosuch.invalid -- 'out=REFUSED: blog may not connect to nosuch.invalid, tcp port 443.' \
+	'out=  By the proxy: refused; nosuch.invalid is not among its hosts.' \
+	'^  Directly: not known; nosuch\.invalid cannot be resolved here: .*\.$' 'out=      "nosuch.invalid",'
+why 0 trial https://nosuch.invalid -- \
+	'out=ALLOWED FOR NOW: trial may connect to nosuch.invalid, tcp port 443, by the proxy.'
+why 2 root https://nosuch.invalid --
+why 1 blog http://nosuch.invalid --json --
+expect_json '.verdict == "refused" and .directly == null and .answers == [] and (.proxy
+	| .verdict == "refused" and .reason == "not-listed" and .port == 80 and .named_by == null
+	and (.changes[0] | .key == "hosts" and .insert != ""))'
 policy door <<'END'
 { "user": 64030, "hosts": [ "127.0.0.1:3000", "localhost:3000" ], "transparent": false }
 END

@@ -182,6 +182,14 @@ static void test_verdicts(void **state)
 		  "address-not-listed",
 		  0,
 		  "\"93.184.216.34:443\"," },
+		{ "api.example.org",
+		  { "tcp %u" },
+		  443,
+		  "allowed",
+		  "allowed",
+		  2,
+		  "\"*.example.org\"" },
+		{ "a.example", { "tcp %u" }, 443, "refused", "not-listed", 0, "\"a.example\"," },
 		{ "127.1", { "tcp 127.0.0.1:%u" }, 443, "refused", "no-host", 0, "" },
 	};
 	AUTO(scene) struct scene *scene = scene_new();
@@ -201,7 +209,8 @@ static void test_verdicts(void **state)
 		assert_string_equal(text_of(proxy, "verdict"), cases[i].verdict);
 		assert_string_equal(text_of(proxy, "reason"), cases[i].reason);
 		assert_string_equal(text_of(answer, "verdict"), cases[i].verdict);
-		assert_string_equal(text_of(answer, "directly"), "refused");
+		assert_string_equal(text_of(answer, "directly"),
+				    strchr(cases[i].targets[0], ':') ? "refused" : "");
 		join_changes(proxy, "changes", changes, sizeof(changes));
 		assert_string_equal(changes, cases[i].changes);
 		line = (int)json_integer_value(json_object_get(
