@@ -161,6 +161,7 @@ static int set_servers(struct channel *channel, const struct resolve_options *op
 {
 	size_t n = options->n_servers;
 	AUTO(mem) struct ares_addr_port_node *nodes = calloc(n, sizeof(*nodes));
+	int r;
 
 	if (!nodes)
 		return -ENOMEM;
@@ -172,11 +173,14 @@ static int set_servers(struct channel *channel, const struct resolve_options *op
 		nodes[i].udp_port = nodes[i].tcp_port = options->port ? options->port : DNS_PORT;
 		nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
 	}
-	return ares_set_servers_ports(channel->ares, nodes) == ARES_SUCCESS ? 0 : -ENOMEM;
+	r = ares_set_servers_ports(channel->ares, nodes);
+	return r == ARES_SUCCESS ? 0 : r == ARES_ENOTIMP ? -EBUSY : -ENOMEM;
 }
 
 static int note_scopes(struct channel *channel, const struct resolve_options *options)
 {
+	free(channel->scopes);
+	channel->n_scopes = 0;
 	channel->scopes = calloc(options->n_servers, sizeof(*channel->scopes));
 	if (!channel->scopes)
 		return -ENOMEM;
@@ -245,6 +249,13 @@ char *channel_servers(const struct channel *channel)
 	return fclose(f) == 0 ? text : NULL;
 }
 
+int channel_set_servers(struct channel *channel, const struct resolve_options *options)
+{
+	int r = set_servers(channel, options);
+
+	return r == 0 && options->interfaces ? note_scopes(channel, options) : r;
+}
+
 int channel_new(const struct resolve_options *options, struct channel **ret_channel)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
@@ -256,9 +267,7 @@ int channel_new(const struct resolve_options *options, struct channel **ret_chan
 	channel->timer = evtimer_new(channel->base, on_timer, channel);
 	r = channel->timer ? open_ares(channel, options) : -ENOMEM;
 	if (!r && options->n_servers)
-		r = set_servers(channel, options);
-	if (!r && options->n_servers && options->interfaces)
-		r = note_scopes(channel, options);
+		r = channel_set_servers(channel, options);
 	if (r < 0) {
 		channel_free(channel);
 		return r;

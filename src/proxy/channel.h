@@ -18,6 +18,9 @@ struct channel;
 int channel_new(const struct resolve_options *options, struct channel **ret_channel);
 void channel_free(struct channel *channel); /* ends what is open: ARES_EDESTRUCTION; NULL is fine */
 
+/* Others from here on, n_servers of them. -EBUSY while anything is open. */
+int channel_set_servers(struct channel *channel, const struct resolve_options *options);
+
 /* Packets as ares_create_query() makes them. fn is called once, maybe before this returns. */
 void channel_send(struct channel *channel, const unsigned char *packet, int n, ares_callback fn,
 		  void *data);

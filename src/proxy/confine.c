@@ -70,7 +70,7 @@ static const char *const allowed[] = {
 	/* /etc/hosts, and what is written to the journal */
 	"close fcntl fstat newfstatat open openat read stat statx write writev",
 	/* waiting */
-	"epoll_ctl epoll_pwait epoll_pwait2 epoll_wait poll ppoll",
+	"epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd2 poll ppoll",
 	/* sockets: none listens that did not before */
 	"accept accept4 connect getpeername getsockname getsockopt recvfrom recvmsg sendmsg sendto",
 	"setsockopt shutdown pipe2 splice",

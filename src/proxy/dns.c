@@ -12,6 +12,7 @@
 #include <arpa/nameser.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/random.h>
@@ -19,6 +20,7 @@
 #include "proxy/channel.h"
 
 enum {
+	SERVERS_MAX = 16,
 	CHANNELS = 16, /* some 75 KiB each */
 	OPEN_MAX = 512,
 	/* With one family's addresses at hand the other one gets so long: a server that never
@@ -54,6 +56,12 @@ struct question {
 struct line {
 	struct channel *channel;
 	unsigned n_open; /* questions */
+	bool is_stale;	 /* asks servers of before */
+};
+
+struct server {
+	struct prefix address;
+	char interface[IF_NAMESIZE]; /* "": none */
 };
 
 struct dns {
@@ -62,7 +70,10 @@ struct dns {
 	LIST_HEAD(, question) questions;
 	unsigned n_open;
 	int timeout_ms;
-	char *servers; /* in words */
+	struct server servers[SERVERS_MAX];
+	size_t n_servers; /* 0: those that c-ares found */
+	uint16_t port;
+	char *words; /* the servers */
 };
 
 /* --- answers */
@@ -201,13 +212,40 @@ static void on_patience_ends(evutil_socket_t fd, short events, void *data)
 
 /* --- questions */
 
+static void renew_line(const struct dns *dns, struct line *line)
+{
+	struct prefix servers[SERVERS_MAX];
+	const char *interfaces[SERVERS_MAX];
+	const struct resolve_options options = {
+		.servers = servers,
+		.interfaces = interfaces,
+		.n_servers = dns->n_servers,
+		.port = dns->port,
+	};
+
+	for (size_t i = 0; i < dns->n_servers; i++) {
+		const char *interface = dns->servers[i].interface;
+
+		servers[i] = dns->servers[i].address;
+		interfaces[i] = *interface ? interface : NULL;
+	}
+	line->is_stale = channel_set_servers(line->channel, &options) < 0;
+}
+
+/* Of those that ask the servers as they are now, if there is one. */
 static struct line *least_busy(struct dns *dns)
 {
-	struct line *best = &dns->lines[0];
+	struct line *best = NULL;
 
-	for (size_t i = 1; i < CHANNELS; i++)
-		if (dns->lines[i].n_open < best->n_open)
-			best = &dns->lines[i];
+	for (size_t i = 0; i < CHANNELS; i++) {
+		struct line *line = &dns->lines[i];
+
+		if (line->is_stale && !line->n_open)
+			renew_line(dns, line);
+		if (!best || line->is_stale < best->is_stale ||
+		    (line->is_stale == best->is_stale && line->n_open < best->n_open))
+			best = line;
+	}
 	return best;
 }
 
@@ -287,9 +325,66 @@ int dns_ask(struct dns *dns, const char *name,
 	return r;
 }
 
+/* --- others */
+
+static const char *interface_at(const char *const *interfaces, size_t i)
+{
+	return interfaces && interfaces[i] ? interfaces[i] : "";
+}
+
+/* Whether they are others than before. */
+static bool keep_servers(struct dns *dns, const struct prefix *servers,
+			 const char *const *interfaces, size_t n)
+{
+	struct server kept[SERVERS_MAX] = { 0 };
+
+	n = n < SERVERS_MAX ? n : SERVERS_MAX;
+	for (size_t i = 0; i < n; i++) {
+		kept[i].address = servers[i];
+		snprintf(kept[i].interface, sizeof(kept[i].interface), "%s",
+			 interface_at(interfaces, i));
+	}
+	if (n == dns->n_servers && memcmp(kept, dns->servers, sizeof(kept)) == 0)
+		return false;
+	memcpy(dns->servers, kept, sizeof(kept));
+	dns->n_servers = n;
+	return true;
+}
+
+static char *servers_in_words(const struct dns *dns)
+{
+	char *text = NULL, address[PREFIX_TEXT_MAX];
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < dns->n_servers; i++) {
+		format_prefix(&dns->servers[i].address, address);
+		fprintf(f, "%s%s", i ? ", " : "", address);
+	}
+	return fclose(f) == 0 ? text : NULL;
+}
+
+void dns_set_servers(struct dns *dns, const struct prefix *servers, const char *const *interfaces,
+		     size_t n)
+{
+	char *words;
+
+	if (!n || !keep_servers(dns, servers, interfaces, n))
+		return;
+	for (size_t i = 0; i < CHANNELS; i++)
+		dns->lines[i].is_stale = true;
+	words = servers_in_words(dns);
+	if (words) {
+		free(dns->words);
+		dns->words = words;
+	}
+}
+
 const char *dns_servers(const struct dns *dns)
 {
-	return dns->servers;
+	return dns->words;
 }
 
 /* --- from start to end */
@@ -307,9 +402,11 @@ int dns_new(const struct resolve_options *options, struct dns **ret_dns)
 		r = channel_new(options, &dns->lines[i].channel);
 	if (r < 0)
 		return r;
-	dns->servers = channel_servers(dns->lines[0].channel);
-	if (!dns->servers)
+	dns->words = channel_servers(dns->lines[0].channel);
+	if (!dns->words)
 		return -ENOMEM;
+	dns->port = options->port;
+	keep_servers(dns, options->servers, options->interfaces, options->n_servers);
 
 	*ret_dns = TAKE(dns);
 	return 0;
@@ -326,6 +423,6 @@ void dns_free(struct dns *dns)
 		question->fn = NULL;
 	for (size_t i = 0; i < CHANNELS; i++)
 		channel_free(dns->lines[i].channel); /* ends every half */
-	free(dns->servers);
+	free(dns->words);
 	free(dns);
 }

@@ -30,6 +30,11 @@ DEFINE_CLEANUP(dns, struct dns *, dns_free)
 int dns_ask(struct dns *dns, const char *name,
 	    void (*fn)(void *data, const struct dns_answer *answer), void *data);
 
+/* Others from here on (interfaces as struct resolve_options; NULL: none), at most 16. Those that it
+ * has already are no news, and none at all neither. What is open still waits for those of before.
+ */
+void dns_set_servers(struct dns *dns, const struct prefix *servers, const char *const *interfaces,
+		     size_t n);
 const char *dns_servers(const struct dns *dns); /* for messages: "192.0.2.53, 2001:db8::53" */
 
 #endif

@@ -47,6 +47,7 @@ struct lists {
 	struct hosts **hosts;
 	size_t n;
 	size_t n_hosts; /* of the array above, while it is filled */
+	struct lists_resolvers resolvers;
 	struct owners named, ranges;
 	struct group *groups; /* a hash table, at most half full; its size is a power of two */
 	size_t n_slots;
@@ -513,6 +514,11 @@ size_t lists_count(const struct lists *lists)
 	return lists->n;
 }
 
+const struct lists_resolvers *lists_resolvers(const struct lists *lists)
+{
+	return &lists->resolvers;
+}
+
 const struct list *lists_at(const struct lists *lists, size_t i)
 {
 	return &lists->list[i];
@@ -528,6 +534,30 @@ void lists_free(struct lists *lists)
 		hosts_drop(lists->hosts[i]);
 	arena_free(lists->arena);
 	free(lists);
+}
+
+/* "192.0.2.53", "fe80::1%eth0" */
+static void read_resolvers(struct reading *reading)
+{
+	struct lists_resolvers *resolvers = &reading->lists->resolvers;
+	struct arena *arena = reading->lists->arena;
+	struct reader *r = &reading->r;
+	size_t n_interfaces = 0;
+
+	reader_open(r, '[');
+	while (reader_next(r)) {
+		const char *text = keep_text(reading, reader_text(r));
+		const char *zone = text ? strchr(text, '%') : NULL;
+		char *address = text ? arena_strndup(arena, text, strcspn(text, "%")) : NULL;
+		struct prefix server;
+
+		if (!address || parse_address(address, &server) < 0) {
+			reader_fail(r, "expected the address of a name server");
+			return;
+		}
+		*ARENA_APPEND(arena, resolvers->servers, resolvers->n) = server;
+		*ARENA_APPEND(arena, resolvers->interfaces, n_interfaces) = zone ? zone + 1 : NULL;
+	}
 }
 
 static int read_all(struct reading *reading)
@@ -549,6 +579,8 @@ static int read_all(struct reading *reading)
 			result = read_services(reading);
 		} else if (reader_is(&key, "nobody")) {
 			read_nobody(reading);
+		} else if (reader_is(&key, "resolvers") && !reading->lists->resolvers.n) {
+			read_resolvers(reading);
 		} else {
 			reader_skip(r);
 		}

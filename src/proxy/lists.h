@@ -20,6 +20,13 @@ struct list {
 
 struct lists;
 
+/* Name servers, as the daemon has them. */
+struct lists_resolvers {
+	struct prefix *servers;
+	const char **interfaces; /* of link-local ones, or NULL each */
+	size_t n;		 /* 0: it knows none, or does not say */
+};
+
 /* n bytes of JSON: the payload of the call "lists" (docs/decisions/lists.md). Hosts that it leaves
  * out, or that hash alike, are taken over from `before` (NULL: none), which stays the caller's and
  * may be freed afterwards. 0; -EINVAL and *ret_error (malloc'd) says what is wrong with it;
@@ -32,6 +39,7 @@ DEFINE_CLEANUP(lists, struct lists *, lists_free)
 
 uint64_t lists_generation(const struct lists *lists);
 size_t lists_count(const struct lists *lists);
+const struct lists_resolvers *lists_resolvers(const struct lists *lists);
 const struct list *lists_at(const struct lists *lists, size_t i);
 
 /* The list of the service that governs a socket, in the order in which the rules in the kernel ask:

@@ -577,6 +577,12 @@ int resolver_new(const struct resolve_options *options, struct resolver **ret_re
 	return 0;
 }
 
+void resolver_set_servers(struct resolver *resolver, const struct prefix *servers,
+			  const char *const *interfaces, size_t n)
+{
+	dns_set_servers(resolver->dns, servers, interfaces, n);
+}
+
 void resolver_free(struct resolver *resolver)
 {
 	struct resolver_query *query;

@@ -49,6 +49,11 @@ int resolver_new(const struct resolve_options *options, struct resolver **ret_re
 /* Queries that are open are cancelled; not from within fn. NULL is fine. */
 void resolver_free(struct resolver *resolver);
 
+/* Other name servers, as struct resolve_options has them; n 0 changes nothing. What is known stays.
+ */
+void resolver_set_servers(struct resolver *resolver, const struct prefix *servers,
+			  const char *const *interfaces, size_t n);
+
 /* What is known already: NULL, or valid until the next call here. A hash look-up. */
 const struct resolution *resolver_known(struct resolver *resolver, const char *name);
 

@@ -152,6 +152,7 @@ static void follow_names(struct worker *worker, const struct lists *lists)
 
 static void on_order(evutil_socket_t fd, short what, void *data)
 {
+	const struct lists_resolvers *resolvers;
 	struct worker *worker = data;
 	uint64_t n;
 
@@ -159,6 +160,9 @@ static void on_order(evutil_socket_t fd, short what, void *data)
 		return;
 	switch (worker->order) {
 	case ORDER_LISTS:
+		resolvers = lists_resolvers(worker->lists);
+		resolver_set_servers(worker->resolver, resolvers->servers, resolvers->interfaces,
+				     resolvers->n);
 		conns_set_lists(worker->conns, worker->lists);
 		follow_names(worker, worker->lists);
 		break;

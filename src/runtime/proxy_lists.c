@@ -118,12 +118,24 @@ static uint64_t hash_name(const char *service)
 	return mix_text(HASH_FIRST, service);
 }
 
+static uint64_t mix_resolvers(uint64_t hash, const struct config *config)
+{
+	for (size_t i = 0; i < config->n_resolvers; i++) {
+		const struct resolver *resolver = &config->resolvers[i];
+
+		hash = mix(hash, &resolver->address, sizeof(resolver->address));
+		hash = mix_text(hash, resolver->interface);
+	}
+	return mix_number(hash, config->n_resolvers);
+}
+
 /* All there is to tell, in one number; the hosts' numbers on the way. */
 static uint64_t hash_all(const struct wall *wall, struct told *ret_told)
 {
 	const struct policy_set *set = &wall->current->set;
 	uint64_t hash = mix_number(HASH_FIRST, set->config.proxy_is_external);
 
+	hash = mix_resolvers(hash, &set->config);
 	for (size_t i = 0; i < set->n_services; i++) {
 		ret_told[i] = (struct told){ .service = hash_name(set->services[i].policy->service),
 					     .hosts = hash_hosts(wall, i) };
@@ -336,6 +348,23 @@ static void write_nobody(const struct policy_set *set, const struct members *mem
 	writer_end(w, '}');
 }
 
+/* Those that the rules let services ask: the proxy resolves by the same. */
+static void write_resolvers(const struct config *config, struct writer *w)
+{
+	writer_key(w, "resolvers");
+	writer_begin(w, '[');
+	for (size_t i = 0; i < config->n_resolvers; i++) {
+		const struct resolver *resolver = &config->resolvers[i];
+		char address[PREFIX_TEXT_MAX], text[PREFIX_TEXT_MAX + 32];
+
+		format_prefix(&resolver->address, address);
+		snprintf(text, sizeof(text), "%s%s%s", address, resolver->interface ? "%" : "",
+			 resolver->interface ? resolver->interface : "");
+		writer_text(w, text);
+	}
+	writer_end(w, ']');
+}
+
 void proxy_lists_write(const struct proxy_lists *lists, const struct wall *wall, uint64_t since,
 		       struct writer *w)
 {
@@ -349,6 +378,7 @@ void proxy_lists_write(const struct proxy_lists *lists, const struct wall *wall,
 	read_members(set, arena, &members);
 	writer_begin(w, '{');
 	writer_put_int(w, "generation", (int64_t)lists->generation);
+	write_resolvers(&set->config, w);
 	writer_key(w, "services");
 	writer_begin(w, '[');
 	for (size_t i = 0; i < set->n_services; i++)

@@ -330,6 +330,29 @@ static void values_in_values_are_bounded(void **state)
 	assert_int_equal(parse_wrong(NULL, text, "too deep"), -EINVAL);
 }
 
+/* --- name servers */
+
+static void name_servers(void **state)
+{
+	AUTO(lists)
+	struct lists *lists = parse("{\"resolvers\":[\"192.0.2.53\",\"fe80::1%eth0\"],"
+				    "\"generation\":7,\"services\":[]}");
+	AUTO(lists) struct lists *without = parse(LISTS(""));
+	const struct lists_resolvers *resolvers = lists_resolvers(lists);
+	struct prefix first;
+
+	assert_int_equal(parse_address("192.0.2.53", &first), 0);
+	assert_int_equal(resolvers->n, 2);
+	assert_int_equal(prefix_compare(&resolvers->servers[0], &first), 0);
+	assert_null(resolvers->interfaces[0]);
+	assert_int_equal(resolvers->servers[1].family, ADDR_V6);
+	assert_string_equal(resolvers->interfaces[1], "eth0");
+	assert_int_equal(lists_resolvers(without)->n, 0);
+	parse_wrong(NULL, "{\"resolvers\":[\"dns.example\"],\"generation\":7,\"services\":[]}",
+		    "name server");
+	parse_wrong(NULL, "{\"resolvers\":[null],\"generation\":7,\"services\":[]}", "name server");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +367,7 @@ int main(void)
 		cmocka_unit_test(members_that_nobody_knows),
 		cmocka_unit_test(texts_with_escapes),
 		cmocka_unit_test(values_in_values_are_bounded),
+		cmocka_unit_test(name_servers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
