@@ -186,6 +186,8 @@ judge_allowed() {
 judge_refused() {
 	if grep -q 'I am ' "$1"; then
 		fail "$3" "it got there: $(head -n 5 "$1")"
+	elif grep -qiE 'connection refused|could ?n.t connect to' "$1"; then
+		fail "$3" "that was not the proxy: $(head -n 5 "$1")"
 	elif (($(cat "$1.ms") > AT_ONCE_MS)); then
 		fail "$3" "took $(cat "$1.ms") ms: $(tail -n 12 "$1")"
 	elif ! grep -qE -- "$2" "$1"; then
@@ -323,6 +325,9 @@ through() {
 }
 
 through blog explicit --proxy "$PROXY4"
+does_not "explicit: a name that is not listed" \
+	fetch blog --proxy "$PROXY4" https://www.never.example.net/who
+is "... is not even asked for" "$(queries www.never.example.net)" -eq 0
 if [[ -n $redirected ]]; then
 	through wordpress redirected
 	gets "redirected: a server that speaks first" '220 smtp.example.net' \
@@ -342,9 +347,11 @@ else
 	skip "redirected clients" "this build does not redirect"
 fi
 
+for way in connect http ${redirected:+tls plain-http}; do
+	recorded "a refusal by the way \"$way\" is on record, with the line to add" \
+		".way == \"$way\" and .verdict == \"refused\" and .host == \"$EVIL\" and .add == \"$EVIL\""
+done
 check "no request came to $EVIL" eval '! grep -E "(host|sni)=$EVIL" "$T/web.log"'
-check "nothing but the proxy and the resolver left the box" eval \
-	'! grep -E "^udp .*:(443|80)\$" "$T/capture.log"'
-stop_proxy
+stop_proxy TERM
 is "the proxy ends when it is told to" $? -eq 0
 finish
