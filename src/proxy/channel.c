@@ -116,7 +116,7 @@ static int sock_close(ares_socket_t fd, void *data)
 	return close(fd);
 }
 
-/* c-ares learnt of scopes in 1.20; the interface may be another one than a minute ago. */
+/* c-ares 1.18 knows no scopes; and the interface may be another one than a minute ago. */
 static int sock_connect(ares_socket_t fd, const struct sockaddr *address, ares_socklen_t length,
 			void *data)
 {
