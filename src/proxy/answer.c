@@ -6,8 +6,12 @@
 #include <string.h>
 
 enum {
-	HOST_MAX = 256 + 2,
-	BODY_MAX = 1536,
+	HOST_MAX = 256, /* with brackets */
+	WORD_MAX = 64,	/* a service's name, a file's */
+	USER_MAX = 128,
+	WHY_MAX = 200,
+	SENTENCE_MAX = 1024,
+	BODY_MAX = 1650,
 	REASON_MAX = 160,
 	ALERT_RECORD = 21,
 	ALERT_FATAL = 2,
@@ -71,34 +75,34 @@ static void add(struct text *text, const char *format, ...)
 		text->n += (size_t)n < left ? (size_t)n : left - 1;
 }
 
-/* One line of ASCII, whatever a name or somebody else's message has in it: it may become a field.
- */
-static void clean(char *text, size_t n, bool keep_lines)
+/* Whatever a name or somebody else's message has in it: no line's end, no control sequence. */
+static const char *clean(const char *text, char *ret_text, size_t max)
 {
-	for (size_t i = 0; i < n; i++)
-		if ((text[i] < ' ' || text[i] > '~') && !(keep_lines && text[i] == '\n'))
-			text[i] = '?';
+	size_t n = 0;
+
+	if (!text)
+		return NULL;
+	for (; text[n] && n < max - 1; n++)
+		ret_text[n] = text[n] < ' ' || text[n] > '~' ? '?' : text[n];
+	ret_text[n] = '\0';
+	return ret_text;
 }
 
-static size_t compose(const struct status *status, struct text *reason, struct text *body,
-		      char ret_bytes[ANSWER_MAX])
+static size_t compose(const struct status *status, const struct text *reason,
+		      const struct text *body, char ret_bytes[ANSWER_MAX])
 {
-	int n;
-
-	clean(reason->bytes, reason->n, false);
-	clean(body->bytes, body->n, true);
-	n = snprintf(ret_bytes, ANSWER_MAX,
-		     "HTTP/1.1 %d %.*s\r\n"
-		     "Content-Type: text/plain; charset=utf-8\r\n"
-		     "Content-Length: %zu\r\n"
-		     "Cache-Control: no-store\r\n"
-		     "Proxy-Status: uidwall-proxy%s%s\r\n"
-		     "Connection: close\r\n"
-		     "\r\n"
-		     "%s",
-		     status->status, REASON_MAX, reason->bytes, body->n,
-		     status->proxy_status ? "; error=" : "",
-		     status->proxy_status ? status->proxy_status : "", body->bytes);
+	int n = snprintf(ret_bytes, ANSWER_MAX,
+			 "HTTP/1.1 %d %.*s\r\n"
+			 "Content-Type: text/plain; charset=utf-8\r\n"
+			 "Content-Length: %zu\r\n"
+			 "Cache-Control: no-store\r\n"
+			 "Proxy-Status: uidwall-proxy%s%s\r\n"
+			 "Connection: close\r\n"
+			 "\r\n"
+			 "%s",
+			 status->status, REASON_MAX, reason->bytes, body->n,
+			 status->proxy_status ? "; error=" : "",
+			 status->proxy_status ? status->proxy_status : "", body->bytes);
 	assert(n > 0 && n < ANSWER_MAX);
 	return (size_t)n;
 }
@@ -110,14 +114,14 @@ static void format_target(const struct answer_refusal *r, bool with_port, char *
 	bool is_v6 = strchr(r->host, ':');
 	char port[8] = "";
 
-	if (with_port && r->port)
+	if (with_port && r->port && *r->host)
 		snprintf(port, sizeof(port), ":%u", r->port);
-	snprintf(ret_text, max, "%s%.253s%s%s", is_v6 ? "[" : "", r->host, is_v6 ? "]" : "", port);
+	snprintf(ret_text, max, "%s%s%s%s", is_v6 ? "[" : "", r->host, is_v6 ? "]" : "", port);
 }
 
 static void explain_nobody(const struct answer_refusal *r, struct text *reason, struct text *body)
 {
-	char user[160];
+	char user[USER_MAX + 32];
 
 	if (r->uid < 0) {
 		add(reason, "uidwall: the kernel names no user for this connection");
@@ -127,7 +131,7 @@ static void explain_nobody(const struct answer_refusal *r, struct text *reason, 
 		return;
 	}
 	if (r->user)
-		snprintf(user, sizeof(user), "%.120s (uid %lld)", r->user, (long long)r->uid);
+		snprintf(user, sizeof(user), "%s (uid %lld)", r->user, (long long)r->uid);
 	else
 		snprintf(user, sizeof(user), "with uid %lld", (long long)r->uid);
 	add(reason, "uidwall: no policy governs the user %s", user);
@@ -144,9 +148,8 @@ static void add_cause(const struct answer_refusal *r, const char *host, struct t
 {
 	bool goes_on = strncmp(r->why, "is ", 3) == 0 || strncmp(r->why, "has ", 4) == 0;
 
-	if (goes_on)
-		add(body, "%s ", *host ? host : "The target");
-	add(body, "%.300s (%.100s", r->why, r->file ? r->file : "its policy");
+	add(body, "%s ", !goes_on ? "Cause:" : *host ? host : "The target");
+	add(body, "%s (%s", r->why, r->file ? r->file : "its policy");
 	if (r->line)
 		add(body, ":%u", r->line);
 	add(body, ").\n");
@@ -155,31 +158,39 @@ static void add_cause(const struct answer_refusal *r, const char *host, struct t
 static void explain_service(const struct answer_refusal *r, struct text *reason, struct text *body)
 {
 	char host[HOST_MAX], target[HOST_MAX + 8], url[HOST_MAX + 8];
+	const char *to = *r->host ? " to " : "";
 
 	format_target(r, false, host, sizeof(host));
 	format_target(r, true, target, sizeof(target));
 	format_target(r, r->port != 80 && r->port != 443, url, sizeof(url));
-	add(reason, "uidwall: %.32s may not connect to %s", r->service, *host ? target : "this");
-	add(body, "uidwall: %.32s may not connect to %s.\n", r->service,
-	    *host ? target : "where it wants to go");
+	add(reason, "uidwall: %s may not connect%s%s", r->service, to, target);
+	add(body, "uidwall: %s may not connect%s%s.\n", r->service, to, target);
 	add_cause(r, host, body);
 	if (r->entry)
-		add(body,
-		    "To allow it, add to \"hosts\" in %.100s:  \"%.270s\"\nThen: uidwall apply\n",
+		add(body, "To allow it, add to \"hosts\" in %s:  \"%s\"\nThen: uidwall apply\n",
 		    r->file ? r->file : "its policy", r->entry);
 	if (*host)
-		add(body, "More: uidwall why %.32s %s://%s\n", r->service,
+		add(body, "More: uidwall why %s %s://%s\n", r->service,
 		    r->port == 80 ? "http" : "https", url);
 }
 
 size_t answer_refuse(const struct answer_refusal *refusal, char ret_bytes[ANSWER_MAX])
 {
+	char service[WORD_MAX], file[WORD_MAX], user[USER_MAX], host[HOST_MAX - 2], why[WHY_MAX],
+		entry[HOST_MAX + 8];
+	struct answer_refusal r = *refusal;
 	struct text reason = { .n = 0 }, body = { .n = 0 };
 
-	if (refusal->service)
-		explain_service(refusal, &reason, &body);
+	r.service = clean(r.service, service, sizeof(service));
+	r.file = clean(r.file, file, sizeof(file));
+	r.user = clean(r.user, user, sizeof(user));
+	r.host = clean(r.host, host, sizeof(host));
+	r.why = clean(r.why, why, sizeof(why));
+	r.entry = clean(r.entry, entry, sizeof(entry));
+	if (r.service)
+		explain_service(&r, &reason, &body);
 	else
-		explain_nobody(refusal, &reason, &body);
+		explain_nobody(&r, &reason, &body);
 	return compose(find_status(403), &reason, &body, ret_bytes);
 }
 
@@ -193,10 +204,12 @@ size_t answer_fail(int status, const char *sentence, char ret_bytes[ANSWER_MAX])
 {
 	const struct status *row = find_status(status);
 	struct text reason = { .n = 0 }, body = { .n = 0 };
+	char words[SENTENCE_MAX];
 
-	add(&reason, "uidwall: %s", sentence);
-	add(&body, "uidwall: %s%.1000s.\n",
-	    is_about_request(row) ? "this request is not passed on: " : "", sentence);
+	clean(sentence, words, sizeof(words));
+	add(&reason, "uidwall: %s", words);
+	add(&body, "uidwall: %s%s.\n",
+	    is_about_request(row) ? "this request is not passed on: " : "", words);
 	return compose(row, &reason, &body, ret_bytes);
 }
 

@@ -102,26 +102,9 @@ static void read_connection(struct head *head, const struct head_field *field)
 
 /* What is gathered of the fields before it is judged as a whole. */
 struct gathered {
-	const struct head_field *host, *length;
-	unsigned n_hosts, n_lengths, n_via;
-	unsigned n_chunked, n_codings; /* of Transfer-Encoding, over all fields of that name */
-	bool last_is_chunked, has_encoding;
+	const struct head_field *host, *length, *encoding;
+	unsigned n_hosts, n_lengths, n_encodings, n_via;
 };
-
-static void read_encoding(struct gathered *got, const struct head_field *field)
-{
-	const char *at = field->value, *end = at + field->value_length, *text;
-	size_t n;
-
-	got->has_encoding = true;
-	while (next_element(&at, end, &text, &n)) {
-		if (n == 0)
-			continue;
-		got->last_is_chunked = text_is(text, n, "chunked");
-		got->n_chunked += got->last_is_chunked;
-		got->n_codings++;
-	}
-}
 
 static unsigned count_pseudonym(const struct head_field *field)
 {
@@ -201,7 +184,8 @@ static int read_field(struct head *head, struct head_field *field, struct gather
 	case FIELD_MAX_FORWARDS:
 		return read_max_forwards(head, field, error);
 	case FIELD_TRANSFER_ENCODING:
-		read_encoding(got, field);
+		got->encoding = field;
+		got->n_encodings++;
 		break;
 	case FIELD_UPGRADE:
 		head->upgrades = true;
@@ -216,19 +200,28 @@ static int read_field(struct head *head, struct head_field *field, struct gather
 	return 0;
 }
 
+/* One field, and "chunked" is all it says. Anything else is read in different ways by different
+ * servers.
+ */
 static int check_encoding(const struct head *head, const struct gathered *got,
 			  struct head_error *error)
 {
+	const struct head_field *field = got->encoding;
+	const char *at = field->value, *text;
+	size_t n;
+
 	if (got->n_lengths > 0)
 		return head_fail(error, 400, "there are both Content-Length and Transfer-Encoding");
 	if (head->minor == 0 && head->kind != HEAD_RESPONSE)
 		return head_fail(error, 400, "HTTP/1.0 has no Transfer-Encoding");
-	if (got->n_chunked < got->n_codings && (got->last_is_chunked || got->n_chunked == 0) &&
-	    got->n_codings > 0)
-		return head_fail(error, 501, "the Transfer-Encoding is not chunked alone");
-	if (got->n_chunked != 1 || got->n_codings != 1)
-		return head_fail(error, 400, "the Transfer-Encoding makes no sense");
-	return 0;
+	if (got->n_encodings > 1)
+		return head_fail(error, 400, "there is more than one Transfer-Encoding field");
+	if (text_is(field->value, field->value_length, "chunked"))
+		return 0;
+	next_element(&at, at + field->value_length, &text, &n);
+	if (n == 0 || text_is(text, n, "chunked"))
+		return head_fail(error, 400, "the Transfer-Encoding field makes no sense");
+	return head_fail(error, 501, "the Transfer-Encoding is something else than chunked");
 }
 
 /* Those that must not have any (RFC 9110, 8.6; RFC 9112, 6.1) are not passed on with a lie. */
@@ -245,18 +238,18 @@ static int read_length(struct head *head, const struct gathered *got, struct hea
 {
 	uint64_t length = 0;
 
-	if (got->has_encoding && check_encoding(head, got, error) < 0)
+	if (got->n_encodings > 0 && check_encoding(head, got, error) < 0)
 		return -EBADMSG;
 	if (got->n_lengths > 1)
 		return head_fail(error, 400, "there is more than one Content-Length");
 	if (got->length && parse_number(got->length, &length) < 0)
 		return head_fail(error, 400, "the Content-Length field is no number");
-	if (head->is_connect && (length > 0 || got->has_encoding))
+	if (head->is_connect && (length > 0 || got->n_encodings > 0))
 		return head_fail(error, 400, "CONNECT has no body");
 
 	if (head->kind == HEAD_RESPONSE && (head->status < 200 || head->status == 204))
 		drop_lengths(head);
-	else if (got->has_encoding) {
+	else if (got->n_encodings > 0) {
 		head->body.state = BODY_CHUNKS;
 	} else if (length > 0) {
 		head->body = (struct head_body){ .state = BODY_LENGTH, .left = length };

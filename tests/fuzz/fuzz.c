@@ -4,14 +4,6 @@
 
 #include <string.h>
 
-#define REQUIRE(condition)                                                                         \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
 struct source fuzz_source(const char *path, const uint8_t *data, size_t size, struct arena *arena)
 {
 	return (struct source){

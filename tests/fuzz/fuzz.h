@@ -7,6 +7,15 @@
 #include "base/diag.h"
 #include "policy/source.h"
 
+/* assert() of the fuzz targets: never compiled out. */
+#define REQUIRE(condition)                                                                         \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A file of these bytes, as source_read() would make it. Lives in the arena. */
