@@ -181,12 +181,15 @@ static void compare_callers(struct diff *diff)
 /* --- what all services share ------------------------------------------------------------------
  */
 
-static bool uses(const struct service *service, enum reach_source source)
+/* Those of services with a port of their own at the proxy are their own. */
+static bool uses(const struct side *side, const struct service *service, enum reach_source source)
 {
 	if (!service || (service->state != POLICY_GOOD && service->state != POLICY_LAST_GOOD))
 		return false;
 	return source == REACH_DNS   ? service->policy->dns :
-	       source == REACH_PROXY ? service->policy->proxy :
+	       source == REACH_PROXY ? service->policy->proxy &&
+					       !config_find_proxy_port(&side->set->config,
+								       service->policy->service) :
 				       false;
 }
 
@@ -229,7 +232,7 @@ static void compare_shared(struct diff *diff, enum reach_source source)
 	for (size_t i = 0; i < diff->n; i++) {
 		const struct entry *entry = &diff->entries[i];
 
-		if (!uses(entry->from, source) || !uses(entry->to, source))
+		if (!uses(&diff->from, entry->from, source) || !uses(&diff->to, entry->to, source))
 			continue;
 		change->n_services++;
 		if (!user)
@@ -263,7 +266,7 @@ static enum likeness find_likeness(const struct diff *diff, const struct entry *
 	if (!same_chain(&a, x, &b, y))
 		return DIFFERENT;
 	for (enum reach_source source = REACH_DNS; source <= REACH_PROXY; source++)
-		if (uses(entry->from, source) != uses(entry->to, source))
+		if (uses(&diff->from, entry->from, source) != uses(&diff->to, entry->to, source))
 			return DIFFERENT;
 	if (x == IR_NONE || diff->same_guards || !same_has_guards(a.rules, x))
 		return SAME;
@@ -299,7 +302,8 @@ static void compare_entry(const struct diff *diff, struct entry *entry)
 				      uids_of(&diff->to, entry->to));
 	for (enum reach_source source = REACH_DNS; source <= REACH_PROXY; source++)
 		question->is_shared[source] = diff->shared[source].answer.n &&
-					      uses(entry->from, source) && uses(entry->to, source);
+					      uses(&diff->from, entry->from, source) &&
+					      uses(&diff->to, entry->to, source);
 	walk(diff, &diff->from, entry->from, &question->from.reach);
 	walk(diff, &diff->to, entry->to, &question->to.reach);
 	compare_reach(question, diff->arena, &entry->answer);

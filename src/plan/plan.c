@@ -234,6 +234,7 @@ void plan_build(const struct policy_set *set, struct arena *arena, struct ir_rul
 	struct build b = { .arena = arena, .scratch = scratch };
 	struct plan_shared shared = {
 		.names = arena,
+		.config = &set->config,
 		.observe = IR_NONE,
 		.dns = IR_NONE,
 		.guards = { IR_NONE, IR_NONE },

@@ -185,9 +185,44 @@ static void plan_shared_ports(struct build *b, const struct policy *policy,
 	plan_own_ports(b, policy_origin(policy, listener->place, "listen"), tcp, &ports);
 }
 
+static bool is_first_address(const struct config *config, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (prefix_compare(&config->proxies[j].address, &config->proxies[i].address) == 0)
+			return false;
+	return true;
+}
+
+/* An external proxy tells services by their ports: the way of this one, and of no other. */
+static void plan_own_proxy_rules(struct build *b, const struct policy *policy, uint16_t number,
+				 const struct config *config)
+{
+	struct number_range port = { number, number };
+
+	for (size_t i = 0; i < config->n_proxies; i++) {
+		const struct prefix *address = &config->proxies[i].address;
+
+		if (!is_first_address(config, i))
+			continue;
+		build_rule(b, policy_origin(policy, policy->proxy_place, "proxy"));
+		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+		add_match_ports(b, IR_TCP_DPORT, port);
+		add_match_address(b, address);
+		if (prefix_is_loopback(address))
+			add_match_interface(b, "lo");
+		add_verdict(b, IR_ACCEPT, IR_NONE);
+	}
+}
+
 static void plan_proxy_rules(struct build *b, const struct policy *policy,
 			     const struct plan_shared *shared)
 {
+	const struct proxy_port *own = config_find_proxy_port(shared->config, policy->service);
+
+	if (own) {
+		plan_own_proxy_rules(b, policy, own->port, shared->config);
+		return;
+	}
 	for (size_t i = 0; i < shared->n_proxy_ports; i++) {
 		build_rule(b, policy_origin(policy, policy->proxy_place, "proxy"));
 		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
@@ -218,6 +253,17 @@ static bool meets_guard(const struct build *b, const struct number_range *ports,
 	return ports_meet_guards(b, ports, n, shared->guards[protocol], NULL);
 }
 
+static bool meets_guard_by_proxy(const struct build *b, const struct policy *policy,
+				 const struct plan_shared *shared)
+{
+	const struct proxy_port *own = config_find_proxy_port(shared->config, policy->service);
+	struct number_range port = { own ? own->port : 0, own ? own->port : 0 };
+
+	return own ? meets_guard(b, &port, 1, PROTOCOL_TCP, shared) :
+		     meets_guard(b, shared->proxy_ports, shared->n_proxy_ports, PROTOCOL_TCP,
+				 shared);
+}
+
 /* Whether something that the policy allows could be a port that another service opens to certain
  * users only. It may be at any address of this machine, which the plan does not know.
  */
@@ -226,8 +272,7 @@ static bool meets_guards(const struct build *b, const struct policy *policy,
 {
 	if (policy->mode == MODE_MONITOR)
 		return true;
-	if (policy->proxy &&
-	    meets_guard(b, shared->proxy_ports, shared->n_proxy_ports, PROTOCOL_TCP, shared))
+	if (policy->proxy && meets_guard_by_proxy(b, policy, shared))
 		return true;
 	if (policy->dns && (meets_guard(b, &domain, 1, PROTOCOL_TCP, shared) ||
 			    meets_guard(b, &domain, 1, PROTOCOL_UDP, shared)))

@@ -18,6 +18,7 @@ struct plan_shared {
 	uint32_t proxy;
 	struct number_range *proxy_ports;
 	size_t n_proxy_ports;
+	const struct config *config; /* for services that have a port of their own at the proxy */
 	uint32_t guards[2]; /* maps, by PROTOCOL_TCP and PROTOCOL_UDP: port → who may connect */
 	uint32_t *service_chains; /* by service; IR_NONE: off */
 	uint32_t *service_counters;

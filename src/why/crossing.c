@@ -90,16 +90,33 @@ static bool is_dns(const struct crossing *c)
 	return false;
 }
 
-static bool is_proxy(const struct crossing *c)
+/* `own`: the port that the service has of its own there, or NULL. */
+static bool is_proxy_at(const struct crossing *c, const struct proxy_port *own)
 {
 	const struct config *config = &c->set->config;
 
 	for (size_t i = 0; c->protocol == PROTOCOL_TCP && i < config->n_proxies; i++)
-		if (config->proxies[i].port == c->dport &&
+		if ((own ? own->port : config->proxies[i].port) == c->dport &&
 		    prefix_compare(&config->proxies[i].address, &c->to) == 0 &&
 		    fits_interface(c, &config->proxies[i].address, NULL))
 			return true;
 	return false;
+}
+
+static bool is_proxy(const struct crossing *c)
+{
+	return is_proxy_at(c, config_find_proxy_port(&c->set->config, policy_of(c)->service));
+}
+
+/* A port at the proxy that makes others of whoever uses it: no line is to open that. */
+static bool is_proxy_of_others(const struct crossing *c)
+{
+	const struct config *config = &c->set->config;
+	bool is_one = config->n_proxy_ports && is_proxy_at(c, NULL);
+
+	for (size_t i = 0; !is_one && i < config->n_proxy_ports; i++)
+		is_one = is_proxy_at(c, &config->proxy_ports[i]);
+	return is_one && !is_proxy(c);
 }
 
 static bool is_allowed(const struct crossing *c)
@@ -322,6 +339,8 @@ bool crossing_allow(const struct crossing *c, struct changes *changes)
 	}
 	if (prefix_is_loopback(&c->to) && !is_lo(c))
 		return false; /* no line is about such a packet */
+	if (is_proxy_of_others(c) && !in_monitor_mode(c))
+		return false;
 	if (!in_monitor_mode(c) && !is_own_port(c) && !is_allowed(c))
 		add_line(c, changes);
 	guards_refuse(c, NULL, add_user, changes);
