@@ -14,7 +14,7 @@
 #include "proxy/proxy.h"
 #include "service/notify.h"
 
-enum { EXIT_USAGE = 2 };
+enum { DESCRIPTORS = 131072, EXIT_USAGE = 2 };
 
 static const char help[] =
 	"Usage: uidwall-proxy [OPTION]...\n"
@@ -97,11 +97,15 @@ static int prepare(struct setup *setup, struct arena *arena)
 	return r;
 }
 
+/* As the unit says, where nobody else says so; only root may go beyond its hard limit. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (limit.rlim_max < DESCRIPTORS &&
+	    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ DESCRIPTORS, DESCRIPTORS }) == 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)

@@ -22,7 +22,7 @@
 enum {
 	OTHER_FDS = 128, /* that are neither connections nor pipes */
 	CONNECTIONS_MAX = 65536,
-	PIPES_MAX = 1024,
+	PIPES_MAX = 256,
 	WORKERS_MAX = 8,
 	TROUBLE_MAX = 512,
 };
@@ -111,12 +111,11 @@ static void size_up(const struct proxy_options *options, unsigned *ret_connectio
 static int make_workers(struct proxy *proxy, void (*confine)(void *data), void *data)
 {
 	const struct proxy_options *options = proxy->options;
-	unsigned n_workers = count_processors(), n_connections, n_pipes, n_each;
+	unsigned n_workers = count_processors(), n_connections, n_pipes;
 	int r = 0;
 
 	size_up(options, &n_connections, &n_pipes);
-	n_each = options->n_each ? options->n_each : n_connections / 4 + 1;
-	proxy->usages = usages_new(n_connections, n_each);
+	proxy->usages = usages_new(n_connections, options->n_each);
 	if (!proxy->usages)
 		return -ENOMEM;
 	while (r == 0 && proxy->n_workers < n_workers) {
@@ -137,8 +136,7 @@ static int make_workers(struct proxy *proxy, void (*confine)(void *data), void *
 		proxy->n_workers += r == 0;
 	}
 	if (r == 0)
-		log_info("%u connections, %u of each service; %u threads", n_connections, n_each,
-			 n_workers);
+		log_info("room for %u connections, served by %u threads", n_connections, n_workers);
 	return r;
 }
 

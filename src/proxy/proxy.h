@@ -22,7 +22,7 @@ struct proxy_options {
 	size_t n_servers;
 	struct proxy_upstream upstream;
 	unsigned n_connections; /* in all; 0: what the descriptors allow */
-	unsigned n_each;	/* of one service; 0: a quarter of all */
+	unsigned n_each;	/* of one service; 0: as usages_new() says */
 	unsigned first_byte_s;	/* for the request or hello, as a whole; 0: 30 */
 	unsigned idle_s;	/* without a byte in either direction; 0: an hour */
 	unsigned lifetime_s;	/* 0: none */

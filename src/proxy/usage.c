@@ -58,13 +58,23 @@ static struct usage **find(struct usages *usages, const char *name)
 	return at;
 }
 
+/* Of one service, at this moment. */
+static unsigned bound(const struct usages *usages)
+{
+	unsigned much = usages->n_all - usages->n_all / 4;
+
+	if (usages->n_each)
+		return usages->n_each;
+	return usages->n < much ? much : usages->n_all / 16 + 1;
+}
+
 static int take(struct usages *usages, const char *name, struct usage **ret_usage)
 {
 	struct usage **at = find(usages, name);
 
 	if (usages->n >= usages->n_all)
 		return -ENFILE;
-	if (*at && (*at)->n >= usages->n_each)
+	if (*at && (*at)->n >= bound(usages))
 		return -EUSERS;
 	if (!*at) {
 		*at = calloc(1, sizeof(**at));

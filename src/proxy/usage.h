@@ -8,7 +8,10 @@
 struct usages;
 struct usage;
 
-/* n_all, n_each: bounds. NULL: no memory. */
+/* n_all: how many there can be. n_each: of one service; 0: three quarters of all, and once as many
+ * are open in all, no more than a sixteenth, so that who takes much leaves room for others. NULL:
+ * no memory.
+ */
 struct usages *usages_new(unsigned n_all, unsigned n_each);
 void usages_free(struct usages *usages); /* NULL is fine */
 
