@@ -150,12 +150,19 @@ static int run(struct setup *setup, struct arena *arena)
 		.idle_s = config->proxy.idle_s,
 		.lifetime_s = config->proxy.lifetime_s,
 	};
+	int status;
 
 	for (size_t i = 0; i < config->n_resolvers; i++) {
 		servers[i] = config->resolvers[i].address;
 		interfaces[i] = config->resolvers[i].interface;
 	}
-	return proxy_run(&options, &(struct proxy_hooks){ on_confine, on_ready, setup });
+	status = proxy_run(&options, &(struct proxy_hooks){ .confine = on_confine,
+							    .ready = on_ready,
+							    .data = setup,
+							    .alive = notify_alive,
+							    .alive_us = notify_interval_us() });
+	notify_send("STOPPING=1");
+	return status;
 }
 
 static int start(struct setup *setup)

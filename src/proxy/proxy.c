@@ -29,6 +29,7 @@ enum {
 
 struct proxy {
 	const struct proxy_options *options;
+	const struct proxy_hooks *hooks;
 	struct event_base *base;
 	struct tally *tally;
 	struct outbox *outbox;
@@ -37,6 +38,7 @@ struct proxy {
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
 	struct event *signals[2];
+	struct event *watchdog;
 	pthread_mutex_t lock; /* for trouble */
 	char trouble[TROUBLE_MAX];
 };
@@ -80,6 +82,27 @@ static void on_signal(evutil_socket_t number, short what, void *data)
 
 	log_notice("ends: %s", strsignal(number));
 	event_base_loopbreak(proxy->base);
+}
+
+/* A thread that hangs makes this one hang, and that is noticed. */
+static void on_watchdog(evutil_socket_t fd, short what, void *data)
+{
+	struct proxy *proxy = data;
+
+	for (unsigned i = 0; i < proxy->n_workers; i++)
+		worker_check(proxy->workers[i]);
+	proxy->hooks->alive();
+}
+
+static int start_watchdog(struct proxy *proxy)
+{
+	uint64_t us = proxy->hooks->alive ? proxy->hooks->alive_us : 0;
+	struct timeval interval = { (time_t)(us / 1000000), (suseconds_t)(us % 1000000) };
+
+	if (!us)
+		return 0;
+	proxy->watchdog = event_new(proxy->base, -1, EV_PERSIST, on_watchdog, proxy);
+	return proxy->watchdog && event_add(proxy->watchdog, &interval) == 0 ? 0 : -ENOMEM;
 }
 
 static unsigned count_processors(void)
@@ -178,6 +201,8 @@ static void free_parts(struct proxy *proxy)
 	for (size_t i = 0; i < ARRAY_SIZE(proxy->signals); i++)
 		if (proxy->signals[i])
 			event_free(proxy->signals[i]);
+	if (proxy->watchdog)
+		event_free(proxy->watchdog);
 	outbox_free(proxy->outbox);
 	link_free(proxy->link);
 	tally_free(proxy->tally);
@@ -192,6 +217,7 @@ int proxy_run(const struct proxy_options *options, const struct proxy_hooks *hoo
 {
 	struct proxy proxy = {
 		.options = options,
+		.hooks = hooks,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.trouble = "uidwalld has not said yet who may go where",
 	};
@@ -208,6 +234,7 @@ int proxy_run(const struct proxy_options *options, const struct proxy_hooks *hoo
 	r = proxy.base ? make_parts(&proxy) : -ENOMEM;
 	r = r < 0 ? r : make_workers(&proxy, hooks->confine, hooks->data);
 	r = r < 0 ? r : make_link(&proxy);
+	r = r < 0 ? r : start_watchdog(&proxy);
 	if (r == 0) {
 		if (hooks->confine)
 			hooks->confine(hooks->data);

@@ -29,12 +29,15 @@ struct proxy_options {
 };
 
 /* confine: called once in each thread that will meet anything of a client's, before it does. ready:
- * once, when clients are accepted. Both may be NULL.
+ * once, when clients are accepted. alive: every alive_us microseconds for as long as each of the
+ * threads has its turns. All may be NULL.
  */
 struct proxy_hooks {
 	void (*confine)(void *data);
 	void (*ready)(void *data);
 	void *data;
+	void (*alive)(void);
+	uint64_t alive_us; /* 0: nobody wants to know */
 };
 
 /* Returns the exit status: 0 after SIGTERM or SIGINT. Everything that needs files, users or rights

@@ -200,6 +200,11 @@ void worker_set_lists(struct worker *worker, const struct lists *lists)
 	give_order(worker, ORDER_LISTS);
 }
 
+void worker_check(struct worker *worker)
+{
+	give_order(worker, ORDER_NONE);
+}
+
 void worker_accept(struct worker *worker)
 {
 	give_order(worker, ORDER_ACCEPT);

@@ -33,6 +33,8 @@ void worker_free(struct worker *worker); /* ends the thread and its connections;
 
 /* Returns when the worker has them, and the ones before no more. */
 void worker_set_lists(struct worker *worker, const struct lists *lists);
+/* Returns when the worker has had a turn: never, if it hangs. */
+void worker_check(struct worker *worker);
 /* From now on it accepts. */
 void worker_accept(struct worker *worker);
 

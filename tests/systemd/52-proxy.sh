@@ -4,11 +4,11 @@
 # another proxy replaces does not; credentials that only root may read; sockets from a unit of one's own.
 # shellcheck source=tests/systemd/lib.sh
 . "$(dirname "$0")/lib.sh"
-if [[ ${SDBOX:-} != 1 && ! -x $builddir/uidwall-proxy ]]; then
-	echo "there is no uidwall-proxy to install"
+if [[ ${SDBOX:-} != 1 && ! (-x $builddir/uidwall-proxy && -x $builddir/tests/tools/inside) ]]; then
+	echo "there is no uidwall-proxy to install, or no tests/tools/inside"
 	exit 77
 fi
-machine_boot --prepare 'systemctl --quiet enable uidwall-proxy.service'
+machine_boot --copy "$builddir/tests/tools/inside:/usr/local/bin/" --prepare 'systemctl --quiet enable uidwall-proxy.service'
 unit=uidwall-proxy.service
 
 pid() {
@@ -65,6 +65,23 @@ restarted() {
 }
 check "killed, it is started again" eventually 5 restarted
 equal "... and listens" "127.0.0.1:3128 [::1]:3128 " "$(listens)"
+mkdir -p /run/systemd/system/$unit.d
+printf '[Service]\nWatchdogSec=1s\n' >/run/systemd/system/$unit.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart $unit
+was=$(pid)
+restarts=$(property $unit NRestarts)
+sleep 2.5
+equal "well, it keeps the watchdog quiet" "$restarts $was" "$(property $unit NRestarts) $(pid)"
+threads=("/proc/$was/task"/*)
+inside "${threads[-1]##*/}" poll 0 0 9000 >/dev/null 2>&1 & # one of its threads waits for nothing
+check "with a thread that is stuck, it is replaced" eventually 8 restarted
+was=$(pid)
+kill -STOP "$was"
+check "stuck as a whole, too" eventually 8 restarted
+rm /run/systemd/system/$unit.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart $unit
 was=$(pid)
 systemctl stop uidwalld.service uidwalld.socket 2>/dev/null
 equal "the daemon's end is not its end" "active success $was" "$(state) $(pid)"
