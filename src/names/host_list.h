@@ -49,8 +49,8 @@ struct host_decision host_list_decide(const struct host_list *list, const struct
 bool host_list_admits(const struct host_list *list, const struct prefix *address, uint16_t port,
 		      uint32_t *ret_line);
 
-/* The names (no wildcards, no addresses) that rules list with this port, one after the other; port 0:
- * with any but 80 and 443. *at starts at 0. NULL: no more.
+/* The names (no wildcards, no addresses) that rules list with this port, one after the other; port
+ * 0: with any but 80 and 443. *at starts at 0. NULL: no more.
  */
 const char *host_list_next_name(const struct host_list *list, uint16_t port, size_t *at);
 

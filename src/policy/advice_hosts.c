@@ -104,11 +104,12 @@ static void advise_twice(const struct policy *policy, const struct sorted *all, 
 static void advise_repetition(const struct policy *policy, struct diags *diags)
 {
 	AUTO(mem) const struct host_pattern **list = calloc(2 * policy->n_hosts + 1, sizeof(*list));
-	struct sorted all = { list, policy->n_hosts };
-	struct sorted wildcards = { list + policy->n_hosts, 0 };
+	struct sorted all, wildcards;
 
 	if (!list)
 		abort();
+	all = (struct sorted){ list, policy->n_hosts };
+	wildcards = (struct sorted){ list + policy->n_hosts, 0 };
 	for (size_t i = 0; i < policy->n_hosts; i++)
 		list[i] = &policy->hosts[i];
 	qsort(list, all.n, sizeof(*list), compare);
