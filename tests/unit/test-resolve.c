@@ -590,6 +590,39 @@ static void test_other_servers(void **state)
 					 "refuses, fails or does not run");
 }
 
+static void set_servers(const char *text)
+{
+	struct prefix server;
+
+	assert_int_equal(parse_address(text, &server), 0);
+	resolver_set_servers(resolver, &server, NULL, 1);
+}
+
+/* A question that is open goes on where it is; new ones go to the new servers. */
+static void test_servers_change(void **state)
+{
+	static const char *const nobody[] = { "127.0.0.2" };
+	struct asked silent = { .is_answered = false }, asked;
+
+	ask(&silent, "silent.test");
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	set_servers(nobody[0]);
+	asked = ask_and_wait("plain.test");
+	assert_int_equal(asked.resolution.error, -EIO);
+	assert_string_equal(asked.words,
+			    "plain.test cannot be looked up: 127.0.0.2 refuses, fails or does not "
+			    "run");
+	set_servers(loopback[0]);
+	skipped_ms += 6000;
+	asked = ask_and_wait("plain.test");
+	assert_addresses(&asked.resolution, "2001:db8::1 192.0.2.1");
+	wait_for(&silent.is_answered);
+	assert_int_equal(silent.resolution.error, -ETIMEDOUT);
+	resolver_set_servers(resolver, NULL, NULL, 0); /* changes nothing */
+	asked = ask_and_wait("alias.test");
+	assert_int_equal(asked.resolution.error, 0);
+}
+
 static void write_hosts(const char *text)
 {
 	FILE *f = fopen(hosts_path, "w");
@@ -816,6 +849,7 @@ int main(void)
 		RESOLVER_TEST(test_one_family_keeps_us_waiting),
 		RESOLVER_TEST(test_no_answer),
 		RESOLVER_TEST(test_other_servers),
+		RESOLVER_TEST(test_servers_change),
 		RESOLVER_TEST(test_hosts_file),
 		RESOLVER_TEST(test_bounds),
 		RESOLVER_TEST(test_ports_differ),
