@@ -155,10 +155,41 @@ static void test_addresses(void **state)
 	(void)state;
 }
 
+static void test_prefixes(void **state)
+{
+	static const char *const some[] = { "10.0.0.0/8", "169.254.169.254", "fc00::/7",
+					    "2001:db8::/32" };
+	bool seen[ARRAY_SIZE(some)] = { false };
+	struct prefix prefix;
+	const char *words;
+	size_t n = 0;
+
+	for (size_t at = 0; (words = special_next(&at, &prefix)); n++) {
+		struct prefix address = prefix;
+		char text[PREFIX_TEXT_MAX];
+
+		format_prefix(&prefix, text);
+		for (size_t i = 0; i < ARRAY_SIZE(some); i++)
+			seen[i] = seen[i] || strcmp(some[i], text) == 0;
+		address.length = (uint8_t)prefix_max_length(&prefix);
+		if (!special_purpose(&address))
+			fail_msg("the first of %s is ordinary", text);
+		prefix_last(&prefix, address.bytes);
+		if (!special_purpose(&address) || !*words)
+			fail_msg("the last of %s is ordinary", text);
+	}
+	assert_true(n > 40);
+	for (size_t i = 0; i < ARRAY_SIZE(some); i++)
+		if (!seen[i])
+			fail_msg("%s is missing", some[i]);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_prefixes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
