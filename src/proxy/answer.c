@@ -82,7 +82,7 @@ static const char *clean(const char *text, char *ret_text, size_t max)
 
 	if (!text)
 		return NULL;
-	for (; text[n] && n < max - 1; n++)
+	for (; n < max - 1 && text[n]; n++)
 		ret_text[n] = text[n] < ' ' || text[n] > '~' ? '?' : text[n];
 	ret_text[n] = '\0';
 	return ret_text;

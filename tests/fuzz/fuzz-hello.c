@@ -12,7 +12,7 @@
 #include "proxy/hello.h"
 #include "proxy/opening.h"
 
-enum { RECORD_HEADER = 5, ALL_PREFIXES = 1024, SOME_PREFIXES = 64 };
+enum { RECORD_HEADER = 5, ALL_PREFIXES = 128, SOME_PREFIXES = 64 };
 
 struct result {
 	int r;
