@@ -12,6 +12,7 @@ enum { USERS_MAX = 8, RANGES_MAX = 4, ENDPOINTS_MAX = 16, SERVERS_MAX = 3 };
 struct plan {
 	struct selftest *test;
 	struct selftest_user *user;
+	const char *service;
 };
 
 static void add(struct plan *plan, enum selftest_kind kind, enum job_way way,
@@ -85,6 +86,7 @@ static void add_ports(struct plan *plan)
 static void add_servers(struct plan *plan)
 {
 	const struct config *config = &plan->test->scene.config;
+	const struct proxy_port *own = config_find_proxy_port(config, plan->service);
 
 	for (size_t i = 0; i < config->n_resolvers && i < SERVERS_MAX; i++) {
 		if (config->resolvers[i].interface)
@@ -95,6 +97,8 @@ static void add_servers(struct plan *plan)
 	for (size_t i = 0; i < config->n_proxies && i < SERVERS_MAX; i++) {
 		const struct proxy_address *proxy = &config->proxies[i];
 
+		if (own)
+			add(plan, SELFTEST_PROXY, JOB_PROXY_HTTP, &proxy->address, own->port);
 		add(plan, SELFTEST_PROXY, JOB_PROXY_HTTP, &proxy->address, proxy->port);
 		add(plan, SELFTEST_PROXY, JOB_PROXY_HTTPS, &proxy->address, proxy->port);
 	}
@@ -216,7 +220,7 @@ void selftest_plan_service(struct selftest *test, struct selftest_service *servi
 		service->note = "governs nobody: none of its users exists";
 	has_policy = read_policy(cli, shown, service->state, &policy);
 	for (i = 0; i < service->n; i++) {
-		struct plan plan = { test, &service->users[i] };
+		struct plan plan = { test, &service->users[i], service->name };
 
 		add_fixed(&plan);
 		add_metadata(&plan);
