@@ -9,13 +9,15 @@
 
 #include "cli/call.h"
 #include "cli/output.h"
+#include "cli/show_names.h"
 #include "cli/show_wait.h"
 #include "cli/undo.h"
 #include "policy/parse.h"
 
 const char help_show[] =
 	"Shows one service: state, whose sockets, what it may reach and by which line of\n"
-	"its policy, the policy in force, its rules in the kernel and what was refused.\n"
+	"its policy, the hosts that the proxy allowed and refused it lately, the policy\n"
+	"in force, its rules in the kernel and what was refused.\n"
 	"Everybody may ask about the services that govern them, root and the admins\n"
 	"about all.\n"
 	"\n"
@@ -104,6 +106,16 @@ static const char *endpoint_words(struct cli *cli, const struct endpoint *endpoi
 	return text;
 }
 
+static const char *host_words(struct cli *cli, const struct host_pattern *host)
+{
+	const char *any = host->is_wildcard ? "*." : "";
+
+	if (host->port)
+		return arena_printf(cli->arena, "%s%s, port %u, by the proxy", any, host->name,
+				    host->port);
+	return arena_printf(cli->arena, "%s%s, ports 80 and 443, by the proxy", any, host->name);
+}
+
 static const char *listener_words(struct cli *cli, const struct listener *listener)
 {
 	const char *text = arena_printf(cli->arena, "%s %s",
@@ -143,6 +155,9 @@ static void print_reach(struct cli *cli, const struct style *style, const struct
 	if (policy->proxy)
 		row_add(cli, &rows, "the forward proxy",
 			place_words(cli, file, policy->proxy_place), style->dim);
+	for (size_t i = 0; policy->proxy && i < policy->n_hosts; i++)
+		row_add(cli, &rows, host_words(cli, &policy->hosts[i]),
+			place_words(cli, file, policy->hosts[i].place), style->dim);
 	for (size_t i = 0; i < policy->n_connect; i++)
 		row_add(cli, &rows, endpoint_words(cli, &policy->connect[i]),
 			place_words(cli, file, policy->connect[i].place), style->dim);
@@ -348,6 +363,7 @@ enum cli_status verb_show(struct cli *cli)
 	print_subjects(cli, &style, answer);
 	print_words(cli, &style, answer);
 	print_without_effect(cli, &style, answer);
+	show_names(cli, &style, answer);
 	print_text(cli, &style, answer);
 	print_rules(cli, &style, answer);
 	json_decref(answer);

@@ -4,13 +4,15 @@
 
 #include "cli/call.h"
 #include "cli/output.h"
+#include "cli/status_proxy.h"
 #include "cli/undo.h"
 
 const char help_status[] =
 	"Says whether the wall is up and since when, what is wrong, and lists the\n"
 	"services. Root and the admins see all of them, everybody else their own.\n"
 	"Refused packets count since the service's wall went up; in monitor mode they are\n"
-	"those that enforcing would have refused.\n"
+	"those that enforcing would have refused. What the proxy refuses by name counts\n"
+	"since uidwalld started.\n"
 	"\n"
 	"exit status: 0 all well, 1 something is wrong or off, 3 uidwalld cannot be\n"
 	"reached\n"
@@ -231,17 +233,31 @@ static const char *state_style(const struct style *style, const json_t *service)
 	return is_state(service, "good") ? style->green : style->red;
 }
 
+static bool was_refused_by_name(const json_t *services)
+{
+	const json_t *service;
+	size_t i;
+
+	json_array_foreach(services, i, service)
+		if (status_refused_by_name(service))
+			return true;
+	return false;
+}
+
 static void print_services(struct cli *cli, const struct style *style, const json_t *services)
 {
-	enum { COLUMNS = 5 };
+	bool has_names = was_refused_by_name(services);
+	size_t n_columns = has_names ? 6 : 5;
 	size_t n = json_array_size(services), i, at = 0;
-	struct cell *cells = arena_alloc(cli->arena, (n + 1) * COLUMNS * sizeof(*cells));
+	struct cell *cells = arena_alloc(cli->arena, (n + 1) * n_columns * sizeof(*cells));
 	const json_t *service;
 
 	cells[at++] = (struct cell){ "SERVICE", style->bold, false };
 	cells[at++] = (struct cell){ "STATE", style->bold, false };
 	cells[at++] = (struct cell){ "MODE", style->bold, false };
 	cells[at++] = (struct cell){ "REFUSED", style->bold, true };
+	if (has_names)
+		cells[at++] = (struct cell){ "BY NAME", style->bold, true };
 	cells[at++] = (struct cell){ "UIDS", style->bold, false };
 	json_array_foreach(services, i, service) {
 		const char *mode = get_text(cli, service, "mode");
@@ -255,11 +271,16 @@ static void print_services(struct cli *cli, const struct style *style, const jso
 			(struct cell){ mode, strcmp(mode, "monitor") == 0 ? style->yellow : NULL,
 				       false };
 		cells[at++] = (struct cell){ refused, NULL, true };
+		if (has_names)
+			cells[at++] = (struct cell){ arena_printf(cli->arena, "%lld",
+								  (long long)status_refused_by_name(
+									  service)),
+						     NULL, true };
 		cells[at++] = (struct cell){ uids_words(cli, json_object_get(service, "uids")),
 					     NULL, false };
 	}
 	putchar('\n');
-	table_print(cells, COLUMNS, n + 1, "", stdout);
+	table_print(cells, n_columns, n + 1, "", stdout);
 }
 
 /* --- the screen ------------------------------------------------------------------------------- */
@@ -366,6 +387,7 @@ static void print_headline(struct cli *cli, const struct style *style, const jso
 	       date_words(cli, get_number(answer, "started")));
 	print_sandbox(cli, answer);
 	print_units(cli, answer);
+	status_print_proxy(cli, style, answer);
 	print_notes(cli, answer);
 	if (n_problems)
 		printf("\n%s%s%s\n", style->red,
@@ -403,6 +425,9 @@ static void print_footnotes(struct cli *cli, const struct style *style, const js
 	const json_t *services = json_object_get(answer, "services");
 	size_t n_warnings = count_warnings(cli, json_object_get(answer, "diags"));
 
+	if (was_refused_by_name(services))
+		printf("\nREFUSED counts packets, BY NAME hosts that the proxy refused: \"uidwall "
+		       "show SERVICE\" lists\nthem.\n");
 	if (has_monitor(services) && !is_off(answer))
 		printf("\nmonitor: everything passes; REFUSED is what enforcing would have "
 		       "refused.\n");

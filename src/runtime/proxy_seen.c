@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ABSENT_S = 5 }; /* between two calls for lists */
+enum { ABSENT_S = 3 }; /* between two calls for lists */
 
 struct entry {
 	char *host; /* malloc'd; the others are behind it */

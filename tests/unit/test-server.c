@@ -56,8 +56,20 @@ static int answer(void *data, const struct server_caller *caller, const char *re
 		  struct writer *w, char **ret_error)
 {
 	const struct server_counts *counts = server_get_counts(server);
+	static bool has_news;
 
 	switch (n > 2 ? request[2] : '?') {
+	case 'H': /* held until there is news */
+		if (!has_news)
+			return SERVER_HOLD;
+		writer_text(w, "news");
+		return 0;
+	case 'N':
+	case 'W':
+		has_news = request[2] == 'N';
+		server_wake(server);
+		writer_text(w, "woken");
+		return 0;
 	case 'E':
 		*ret_error = strdup("no such luck");
 		return -ENOENT;
@@ -85,6 +97,8 @@ static int answer(void *data, const struct server_caller *caller, const char *re
 		writer_put_int(w, "refused", (int64_t)counts->refused);
 		writer_put_int(w, "evicted", (int64_t)counts->evicted);
 		writer_put_int(w, "late", (int64_t)counts->late);
+		writer_put_int(w, "held", (int64_t)counts->held);
+		writer_put_int(w, "released", counts->released);
 		writer_end(w, '}');
 		return 0;
 	}
@@ -411,6 +425,71 @@ static void evicts_the_oldest(void **state)
 	assert_int_equal(ask_number("evicted"), evicted + 1);
 }
 
+static void expect_text(int fd, const char *text)
+{
+	char bytes[512];
+	size_t n = drain(fd, bytes, sizeof(bytes) - 1);
+
+	bytes[n] = '\0';
+	assert_true(n > 2 * FRAME_HEADER);
+	assert_string_equal(bytes + 2 * FRAME_HEADER, text);
+}
+
+static int hold(void)
+{
+	json_int_t held = ask_number("held");
+	int fd = dial();
+
+	put_request(fd, "{\"H");
+	for (int i = 0; i < 200 && ask_number("held") == held; i++)
+		usleep(1000);
+	return fd;
+}
+
+static void wake(const char *how)
+{
+	int fd = dial();
+
+	put_request(fd, how);
+	expect_text(fd, "\"woken\"");
+}
+
+/* Longer than any deadline, and also where it is asked in vain. */
+static void held_until_there_is_news(void **state)
+{
+	int fd = hold(), other = hold();
+	char byte;
+
+	assert_int_equal(ask_number("held"), 2);
+	wake("{\"W");
+	usleep((DEADLINE_MS + 200) * 1000);
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(ask_number("held"), 2);
+	wake("{\"N");
+	expect_text(fd, "\"news\"");
+	expect_text(other, "\"news\"");
+	wake("{\"W");
+	assert_int_equal(ask_number("held"), 0);
+	assert_in_range(ask_number("released"), time(NULL) - 2, time(NULL));
+}
+
+static void holds_only_some(void **state)
+{
+	json_int_t before = ask_number("descriptors");
+	int first = hold(), second = hold(), third = dial();
+
+	put_request(third, "{\"H");
+	expect_error(first, "in its place");
+	assert_int_equal(ask_number("held"), SERVER_HELD_EACH);
+	close(second);
+	put(third, "?", 1); /* it has said all that there was to say */
+	for (int i = 0; i < 100 && ask_number("held") > 0; i++)
+		usleep(20000);
+	assert_int_equal(ask_number("held"), 0);
+	close(third);
+	assert_int_equal(ask_number("descriptors"), before);
+}
+
 /* All at once, each is answered; those that come after the slow ones have filled the time wait. */
 static void slow_calls_are_answered(void **state)
 {
@@ -520,6 +599,8 @@ int main(void)
 		cmocka_unit_test(takes_no_descriptors),
 		cmocka_unit_test(refuses_other_senders),
 		cmocka_unit_test(evicts_the_oldest),
+		cmocka_unit_test(held_until_there_is_news),
+		cmocka_unit_test(holds_only_some),
 		cmocka_unit_test(slow_calls_are_answered),
 		cmocka_unit_test(client_without_server),
 		cmocka_unit_test(client_with_odd_servers),
