@@ -43,7 +43,6 @@ struct head {
 	uint8_t kind;  /* enum head_kind */
 	uint8_t minor; /* HTTP/1.x: 0 or 1 */
 	bool is_connect;
-	bool is_head;	  /* request HEAD; of a response to one, to be set before head_body() */
 	bool upgrades;	  /* asked to; it is not passed on */
 	bool expects;	  /* Expect: 100-continue */
 	uint16_t length;  /* bytes, with the empty line */
@@ -56,6 +55,9 @@ struct head {
 	uint16_t method_length, target_length, reason_length;
 	uint32_t max_forwards; /* of TRACE and OPTIONS; UINT32_MAX: none */
 	uint16_t n_fields;
+	/* request HEAD. Of a response: to one; head_read() leaves that to whoever knows, and
+	 * head_body() looks at it */
+	bool is_head;
 	struct head_field fields[HEAD_FIELDS_MAX];
 };
 

@@ -189,7 +189,7 @@ int head_read(const char *bytes, size_t n, enum head_kind kind, struct head *ret
 {
 	int r;
 
-	memset(ret_head, 0, offsetof(struct head, fields));
+	memset(ret_head, 0, offsetof(struct head, is_head));
 	ret_head->kind = (uint8_t)kind;
 	ret_head->max_forwards = UINT32_MAX;
 	r = read_all(bytes, n, ret_head, ret_error);

@@ -609,11 +609,11 @@ static void read_message(const struct message *message, struct head *ret_head)
 	bool is_response = message->head[0] == 'H';
 	struct head_error error = { 0, "more is needed" };
 
+	ret_head->is_head = message->is_for_head;
 	if (head_read(message->head, strlen(message->head),
 		      is_response ? HEAD_RESPONSE : HEAD_TRANSPARENT, ret_head, &error) != 1)
 		fail_msg("%s\n%d %s", message->head, error.status, error.why);
-	if (is_response)
-		ret_head->is_head = message->is_for_head;
+	assert_int_equal(ret_head->is_head, message->is_for_head);
 }
 
 /* In pieces: the first byte's, and then of so many bytes. */
