@@ -51,10 +51,11 @@ static bool entry_allows(const struct policy *policy, size_t i, const struct hos
 static bool can_reach(const struct why *why)
 {
 	const struct config *config = &why->world->set->config;
+	const struct proxy_port *own = config_find_proxy_port(config, why->own->policy->service);
 
 	for (size_t i = 0; i < config->n_proxies; i++) {
 		struct target proxy = { .to = config->proxies[i].address,
-					.port = config->proxies[i].port };
+					.port = own ? own->port : config->proxies[i].port };
 		struct probe probe;
 
 		probe_call(why->world, &why->sender, &proxy, &probe);

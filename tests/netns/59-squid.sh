@@ -199,4 +199,6 @@ goes refused wordpress 127.0.0.1:3128 http://api.example.com/
 
 is "why knows the port" "$(uidwall why blog tcp $blog --json | jq -r '.answers[0].verdict')" = allowed
 is "... and that it is nobody else's" "$(uidwall why erp tcp $blog --json | jq -r '.answers[0].verdict')" = refused
+is "... and that blog has a way to the proxy" \
+	"$(uidwall why blog https://api.example.com --json | jq .proxy.reachable)" = true
 finish
