@@ -7,7 +7,13 @@
  */
 #include "backend/eval.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 
 /* What a rule or a chain came to. */
 enum outcome { NEXT, RETURNED, DECIDED };
@@ -18,7 +24,8 @@ struct run {
 	eval_count_fn count;
 	void *data;
 	struct eval_result *result;
-	uint32_t stripped; /* bit: the field of a TCP option that is no longer there */
+	struct eval_packet changed; /* on its way: `packet` then is this one */
+	uint32_t stripped;	    /* bit: the field of a TCP option that is no longer there */
 };
 
 static enum outcome run_chain(struct run *run, uint32_t index);
@@ -75,9 +82,9 @@ static bool eval_match(const struct run *run, const struct ir_stmt *s)
 	case IR_PREFIX:
 		return prefix_equal(value, s->value, s->prefix_length);
 	case IR_MASK_EQ:
-		return (value[0] & s->mask) == s->value[0];
+		return (value[length - 1] & s->mask) == s->value[0];
 	case IR_MASK_NE:
-		return (value[0] & s->mask) != s->value[0];
+		return (value[length - 1] & s->mask) != s->value[0];
 	}
 	abort();
 }
@@ -189,6 +196,7 @@ static enum outcome run_rule(struct run *run, uint32_t chain, uint32_t rule_inde
 			run->stripped |= 1U << s->field;
 			continue;
 		case IR_STMT_REJECT:
+		case IR_STMT_DNAT:
 		case IR_STMT_VERDICT:
 			ends = true;
 			break;
@@ -200,6 +208,10 @@ static enum outcome run_rule(struct run *run, uint32_t chain, uint32_t rule_inde
 		if (s->kind == IR_STMT_REJECT)
 			return decide(run,
 				      s->op == IR_REJECT_TCP_RESET ? EVAL_RESET : EVAL_PROHIBITED);
+		if (s->kind == IR_STMT_DNAT) {
+			run->result->led = s;
+			return decide(run, EVAL_ACCEPT);
+		}
 		if (s->kind == IR_STMT_VERDICT)
 			return eval_verdict(run, s->op, s->index);
 		e = &ruleset->elements[step.element];
@@ -224,18 +236,90 @@ static enum outcome run_chain(struct run *run, uint32_t index)
 	return outcome;
 }
 
+/* --- hooks ------------------------------------------------------------------------------------ */
+
+/* False: the packet ends here. */
+static bool run_hook(struct run *run, enum ir_hook hook)
+{
+	/* of one priority, the last made comes first: nf_hook_entries_grow() */
+	for (uint32_t i = (uint32_t)run->ruleset->n_chains; i-- > 0;)
+		if (run->ruleset->chains[i].hook == hook && run_chain(run, i) == DECIDED &&
+		    run->result->verdict != EVAL_ACCEPT)
+			return false;
+	return true;
+}
+
+static bool has_nat(const struct run *run)
+{
+	const struct eval_packet *packet = run->packet;
+
+	return packet->nat != EVAL_NAT_NONE && has_field(packet, IR_CT_DIRECTION) &&
+	       packet->values[IR_CT_DIRECTION][0] == IP_CT_DIR_ORIGINAL;
+}
+
+static struct eval_packet *change(struct run *run)
+{
+	if (run->packet != &run->changed)
+		run->changed = *run->packet;
+	run->packet = &run->changed;
+	return &run->changed;
+}
+
+/* Later packets go where the first one was led, with no rule asked. */
+static bool run_nat(struct run *run)
+{
+	const struct eval_packet *packet = run->packet;
+	bool is_later = packet->nat == EVAL_NAT_LATER, goes_on;
+	eval_count_fn count = run->count;
+
+	if (is_later && packet->led) {
+		run->result->led = packet->led;
+		return true;
+	}
+	if (is_later && has_field(packet, IR_TCP_FLAGS))
+		eval_set_number(change(run), IR_TCP_FLAGS, TH_SYN);
+	run->count = is_later ? NULL : count;
+	goes_on = run_hook(run, IR_HOOK_NAT_OUTPUT);
+	run->count = count;
+	run->packet = packet;
+	return goes_on;
+}
+
+/* Where it was led: the filter sees the new address, and the interface from before. */
+static void lead(struct run *run)
+{
+	const struct ir_stmt *led = run->result->led;
+	struct eval_packet *packet = change(run);
+
+	eval_set(packet, led->op == NFPROTO_IPV4 ? IR_IP_DADDR : IR_IP6_DADDR, led->value);
+	eval_set_number(packet, IR_TCP_DPORT, led->port);
+	eval_set_number(packet, IR_CT_STATUS, IPS_DST_NAT);
+}
+
 void eval_packet(const struct ir_ruleset *ruleset, const struct eval_packet *packet,
 		 eval_count_fn count, void *data, struct eval_result *ret_result)
 {
-	struct run run = { ruleset, packet, count, data, ret_result, 0 };
+	static const char lo[IR_VALUE_MAX] = "lo";
+	struct run run = { .ruleset = ruleset,
+			   .packet = packet,
+			   .count = count,
+			   .data = data,
+			   .result = ret_result };
 
 	ret_result->verdict = EVAL_ACCEPT;
 	ret_result->n_steps = 0;
-	/* of one priority, the last made comes first: nf_hook_entries_grow() */
-	for (uint32_t i = (uint32_t)ruleset->n_chains; i-- > 0;)
-		if (ruleset->chains[i].is_base && run_chain(&run, i) == DECIDED &&
-		    ret_result->verdict != EVAL_ACCEPT)
-			return;
+	ret_result->led = NULL;
+	if (has_nat(&run) && !run_nat(&run))
+		return;
+	if (ret_result->led)
+		lead(&run);
+	else
+		ret_result->n_steps = 0;
+	if (!run_hook(&run, IR_HOOK_OUTPUT))
+		return;
+	if (ret_result->led && !packet->is_bound)
+		eval_set(change(&run), IR_OIFNAME, lo);
+	run_hook(&run, IR_HOOK_POSTROUTING);
 }
 
 bool eval_is_refused(const struct eval_result *result)

@@ -13,9 +13,19 @@
  */
 struct eval_packet {
 	uint32_t present; /* bit: enum ir_field */
+	uint8_t nat;	  /* enum eval_nat */
+	bool is_bound;	  /* to its interface (SO_BINDTODEVICE): being led elsewhere changes none */
+	const struct ir_stmt *led; /* EVAL_NAT_LATER: where to, if that is known */
 	uint8_t values[IR_FIELD_COUNT][IR_VALUE_MAX];
 };
 static_assert(IR_FIELD_COUNT <= 32, "eval_packet.present has a bit for each field");
+
+/* What NAT does to it; nothing to packets without conntrack, and to replies. */
+enum eval_nat {
+	EVAL_NAT_FIRST, /* the first of its connection: the rules are asked */
+	EVAL_NAT_LATER, /* a later one: it goes where `led` says, or as the first one would now */
+	EVAL_NAT_NONE,	/* a later one, of a connection that was not led away */
+};
 
 void eval_set(struct eval_packet *packet, enum ir_field field, const void *value);
 void eval_set_number(struct eval_packet *packet, enum ir_field field, uint64_t value);
@@ -43,13 +53,14 @@ struct eval_result {
 	 */
 	uint8_t n_steps;
 	struct eval_step steps[EVAL_STEPS_MAX];
+	const struct ir_stmt *led; /* IR_STMT_DNAT, where to; NULL: it goes where it says */
 };
 
 /* Called for each counter (index in ruleset.counters) that the packet makes count, in order. */
 typedef void (*eval_count_fn)(uint32_t counter, void *data);
 
-/* The base chains as the hook calls them: those at the end of the ruleset, made last, come first.
- * count may be NULL.
+/* The base chains as the hooks call them: by hook, and of one hook those at the end of the ruleset,
+ * made last, come first. count may be NULL.
  */
 void eval_packet(const struct ir_ruleset *ruleset, const struct eval_packet *packet,
 		 eval_count_fn count, void *data, struct eval_result *ret_result);

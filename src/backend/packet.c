@@ -72,10 +72,14 @@ void packet_fields(const struct packet *packet, struct eval_packet *ret_fields)
 	eval_set_number(ret_fields, IR_TIME, (uint64_t)packet->time_ns);
 	set_network(packet, ret_fields);
 	set_transport(packet, ret_fields);
-	if (packet->direction != PACKET_UNTRACKED)
-		eval_set_number(ret_fields, IR_CT_DIRECTION,
-				packet->direction == PACKET_ORIGINAL ? IP_CT_DIR_ORIGINAL :
-								       IP_CT_DIR_REPLY);
+	ret_fields->nat = packet->nat;
+	ret_fields->is_bound = packet->is_bound;
+	if (packet->direction == PACKET_UNTRACKED)
+		return;
+	eval_set_number(ret_fields, IR_CT_STATUS, 0);
+	eval_set_number(ret_fields, IR_CT_DIRECTION,
+			packet->direction == PACKET_ORIGINAL ? IP_CT_DIR_ORIGINAL :
+							       IP_CT_DIR_REPLY);
 }
 
 /* Of a first segment. A reset ends the connection, but that to a packet with a routing header,

@@ -24,6 +24,8 @@ struct packet {
 	bool is_foreign;       /* its source address is none of this machine's */
 	bool has_ip_options, has_routing_header;
 	uint8_t direction; /* enum packet_direction: what conntrack says, where the rules use it */
+	uint8_t nat;	   /* enum eval_nat */
+	bool is_bound;	   /* its socket is, to the interface */
 	int64_t time_ns;   /* since 1970 */
 };
 

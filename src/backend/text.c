@@ -105,6 +105,7 @@ static void write_value(enum ir_field field, const uint8_t *bytes, FILE *out)
 	case IR_CT_DIRECTION:
 	case IR_EXTHDR_ROUTING:
 	case IR_TCPOPT_MPTCP:
+	case IR_CT_STATUS:
 	case IR_CGROUP_1: /* only looked up: a comparison would need the group's path */
 	case IR_CGROUP_2:
 	case IR_CGROUP_3:
@@ -175,6 +176,10 @@ static void text_match(const struct ir_stmt *s, FILE *out)
 		return;
 	case IR_MASK_EQ:
 	case IR_MASK_NE:
+		if (s->field == IR_CT_STATUS) { /* its only bit */
+			fputs("dnat", out);
+			return;
+		}
 		fputs("& ", out);
 		write_tcp_flags(s->mask, out);
 		fputs(s->op == IR_MASK_EQ ? " == " : " != ", out);
@@ -209,6 +214,11 @@ static void text_stmt(const struct ir_ruleset *ruleset, const struct ir_stmt *s,
 		fputs(s->op == IR_REJECT_TCP_RESET ? "reject with tcp reset" :
 						     "reject with icmpx type admin-prohibited",
 		      out);
+		return;
+	case IR_STMT_DNAT:
+		fputs(s->op == NFPROTO_IPV4 ? "dnat ip to " : "dnat ip6 to [", out);
+		write_address(s->value, s->op == NFPROTO_IPV4 ? 4 : 16, out);
+		fprintf(out, s->op == NFPROTO_IPV4 ? ":%u" : "]:%u", s->port);
 		return;
 	case IR_STMT_VERDICT:
 		fputs(ir_verdict_name(s->op), out);
@@ -318,8 +328,8 @@ static void write_chain(const struct ir_ruleset *ruleset, const struct ir_chain 
 	char comment[IR_COMMENT_MAX];
 
 	fprintf(out, "\tchain %s {\n", chain->name);
-	if (chain->is_base)
-		fputs("\t\ttype filter hook output priority filter - 5; policy accept;\n", out);
+	if (chain->hook)
+		fprintf(out, "\t\t%s\n", ir_hooks[chain->hook].text);
 	for (uint32_t i = 0; i < chain->n_rules; i++) {
 		const struct ir_rule *rule = &ruleset->rules[chain->first_rule + i];
 

@@ -112,6 +112,7 @@ static void run_rule(const struct run *run, const struct ir_rule *rule, struct r
 			break;
 		case IR_STMT_COUNTER:
 		case IR_STMT_STRIP:
+		case IR_STMT_DNAT:
 		case IR_STMT_VMAP:
 			break;
 		case IR_STMT_REJECT:

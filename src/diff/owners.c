@@ -101,7 +101,7 @@ void owners_read(const struct policy_set *set, const struct ir_ruleset *rules, s
 	const uint32_t *services = find_chains(set, rules, arena, &owners);
 
 	for (size_t i = 0; i < rules->n_chains; i++)
-		if (rules->chains[i].is_base)
+		if (rules->chains[i].hook == IR_HOOK_OUTPUT)
 			read_base_chain(rules, &rules->chains[i], services, arena, &owners);
 	owners.uids = arena_alloc(arena, set->n_services * sizeof(*owners.uids));
 	for (size_t i = 0; i < owners.n; i++)

@@ -237,6 +237,8 @@ static bool match(struct walk *walk, struct known *known, const struct ir_stmt *
 		return match_fixed(s, &none);
 	case IR_SADDR_TYPE:
 		return match_fixed(s, &local);
+	case IR_CT_STATUS: /* what was led to the proxy, which is said elsewhere: ways.h */
+		return false;
 	case IR_SKUID: /* the chain's own uids, all of them */
 	case IR_CGROUP_1:
 	case IR_CGROUP_2:
@@ -370,6 +372,7 @@ static void walk_stmts(struct walk *walk, const struct ir_rule *rule, uint32_t i
 		case IR_STMT_STRIP:
 			break;
 		case IR_STMT_REJECT:
+		case IR_STMT_DNAT:
 			return;
 		case IR_STMT_VERDICT:
 			walk_verdict(walk, s, &known);

@@ -43,6 +43,8 @@ static bool same_stmt(const struct same_side *a, const struct ir_stmt *s, const 
 	case IR_STMT_STRIP:
 	case IR_STMT_REJECT:
 		return true;
+	case IR_STMT_DNAT:
+		return s->port == t->port && memcmp(s->value, t->value, IR_VALUE_MAX) == 0;
 	}
 	abort();
 }

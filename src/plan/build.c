@@ -12,13 +12,13 @@ enum { SET_SIZE_MIN = 64 };
 
 /* --- containers ------------------------------------------------------------------------------- */
 
-uint32_t build_chain(struct build *b, const char *name, bool is_base)
+uint32_t build_chain(struct build *b, const char *name, enum ir_hook hook)
 {
 	struct ir_ruleset *r = &b->ruleset;
 
 	*ARENA_APPEND(b->scratch, r->chains, r->n_chains) = (struct ir_chain){
 		.name = name,
-		.is_base = is_base,
+		.hook = (uint8_t)hook,
 		.first_rule = (uint32_t)r->n_rules,
 	};
 	return (uint32_t)r->n_chains - 1;
@@ -275,6 +275,18 @@ void add_count(struct build *b, uint32_t counter)
 void add_strip(struct build *b, enum ir_field option)
 {
 	add_stmt(b, IR_STMT_STRIP)->field = (uint8_t)option;
+}
+
+void add_dnat(struct build *b, const struct prefix *address, uint16_t port)
+{
+	uint8_t padded[IR_VALUE_MAX] = { 0 };
+	struct ir_stmt *stmt = add_stmt(b, IR_STMT_DNAT);
+	bool v4 = address->family == ADDR_V4;
+
+	memcpy(padded, address->bytes, v4 ? 4 : 16);
+	stmt->op = v4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+	stmt->value = share_value(b, padded);
+	stmt->port = port;
 }
 
 void add_reject(struct build *b, enum ir_reject reject)

@@ -18,7 +18,7 @@ struct build {
 	size_t n_values, values_size;
 };
 
-uint32_t build_chain(struct build *b, const char *name, bool is_base);
+uint32_t build_chain(struct build *b, const char *name, enum ir_hook hook);
 void build_rule(struct build *b, struct ir_origin origin);
 uint32_t build_counter(struct build *b, const char *name);
 uint32_t build_set(struct build *b, const char *name, enum ir_key_type type, bool is_map,
@@ -41,6 +41,7 @@ void add_lookup(struct build *b, enum ir_field field, enum ir_field field2, uint
 void add_vmap(struct build *b, enum ir_field field, uint32_t map);
 void add_count(struct build *b, uint32_t counter);
 void add_strip(struct build *b, enum ir_field option);
+void add_dnat(struct build *b, const struct prefix *address, uint16_t port);
 void add_reject(struct build *b, enum ir_reject reject);
 void add_verdict(struct build *b, enum ir_verdict verdict, uint32_t chain);
 

@@ -124,6 +124,7 @@ static void copy_stmt(struct closing *c, struct ir_stmt stmt)
 	case IR_STMT_MATCH:
 	case IR_STMT_REJECT:
 	case IR_STMT_STRIP:
+	case IR_STMT_DNAT:
 		break;
 	case IR_STMT_LOOKUP:
 	case IR_STMT_VMAP:

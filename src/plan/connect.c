@@ -22,7 +22,10 @@ struct target {
 	bool is_done;	       /* in a set already */
 };
 
-static struct target *collect_targets(struct build *b, const struct policy *policy, size_t *ret_n)
+static struct target *collect_targets(struct build *b, const struct policy *policy,
+				      bool (*is_picked)(const struct endpoint *endpoint,
+							const void *data),
+				      const void *data, size_t *ret_n)
 {
 	static const struct prefix loopback[] = {
 		{ ADDR_V4, 32, { 127, 0, 0, 1 } },
@@ -35,6 +38,8 @@ static struct target *collect_targets(struct build *b, const struct policy *poli
 		const struct endpoint *e = &policy->connect[i];
 		bool localhost = e->to.family == ADDR_NONE;
 
+		if (is_picked && !is_picked(e, data))
+			continue;
 		for (size_t j = 0; j < (localhost ? ARRAY_SIZE(loopback) : 1); j++) {
 			struct target *t = ARENA_APPEND(b->scratch, targets, n);
 
@@ -248,10 +253,12 @@ static void plan_prefixes(struct build *b, const struct policy *policy, struct t
 	}
 }
 
-void plan_connect(struct build *b, const struct policy *policy, struct service_sets *sets)
+void plan_connect_some(struct build *b, const struct policy *policy, struct service_sets *sets,
+		       bool (*is_picked)(const struct endpoint *endpoint, const void *data),
+		       const void *data)
 {
 	size_t n;
-	struct target *targets = collect_targets(b, policy, &n);
+	struct target *targets = collect_targets(b, policy, is_picked, data, &n);
 
 	for (size_t i = 0; n > PLAN_HANDFUL && i < n; i++)
 		if (!targets[i].is_done && has_single_ports(&targets[i]))
@@ -262,4 +269,9 @@ void plan_connect(struct build *b, const struct policy *policy, struct service_s
 	for (size_t i = 0; i < n; i++)
 		if (!targets[i].is_done)
 			plan_single(b, policy, &targets[i], sets);
+}
+
+void plan_connect(struct build *b, const struct policy *policy, struct service_sets *sets)
+{
+	plan_connect_some(b, policy, sets, NULL, NULL);
 }

@@ -5,6 +5,10 @@
 
 #include "plan/ports.h"
 
+/* Those that the predicate picks. */
+void plan_connect_some(struct build *b, const struct policy *policy, struct service_sets *sets,
+		       bool (*is_picked)(const struct endpoint *endpoint, const void *data),
+		       const void *data);
 void plan_connect(struct build *b, const struct policy *policy, struct service_sets *sets);
 
 #endif

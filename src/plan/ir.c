@@ -11,6 +11,20 @@
 /* linux/netfilter/nf_tables.h of Debian 12 has no name for it; net/mptcp.h: option kind 30. */
 enum { TCPOPT_MPTCP = 30 };
 
+/* Before other tables' chains, so that theirs see only what passed ours. nft has a name for the
+ * NAT priority in this hook only since 1.0.8: it is a number.
+ */
+const struct ir_hook_desc ir_hooks[IR_HOOK_COUNT] = {
+	[IR_HOOK_NONE] = { NULL, NULL, 0, 0 },
+	[IR_HOOK_NAT_OUTPUT] = { "type nat hook output priority -105; policy accept;", "nat",
+				 NF_INET_LOCAL_OUT, -105 },
+	[IR_HOOK_OUTPUT] = { "type filter hook output priority filter - 5; policy accept;",
+			     "filter", NF_INET_LOCAL_OUT, -5 },
+	[IR_HOOK_POSTROUTING] = { "type filter hook postrouting priority filter - 5; policy "
+				  "accept;",
+				  "filter", NF_INET_POST_ROUTING, -5 },
+};
+
 #define ANY -1
 #define CGROUP_FIELD(level)                                                                        \
 	{                                                                                          \
@@ -47,6 +61,7 @@ const struct ir_field_desc ir_fields[IR_FIELD_COUNT] = {
 			     0, 0, IR_L4PROTO, IPPROTO_ICMPV6 },
 	[IR_CT_DIRECTION] = { "ct direction", 1, false, IR_LOAD_CT, NFT_CT_DIRECTION, 0, 0, ANY,
 			      0 },
+	[IR_CT_STATUS] = { "ct status", 4, true, IR_LOAD_CT, NFT_CT_STATUS, 0, 0, ANY, 0 },
 	[IR_SADDR_TYPE] = { "fib saddr type", 4, false, IR_LOAD_FIB, NFT_FIB_RESULT_ADDRTYPE, 0, 0,
 			    ANY, 0 },
 	[IR_EXTHDR_ROUTING] = { "exthdr rt", 1, false, IR_LOAD_EXTHDR, IPPROTO_ROUTING, 0, 0,
@@ -153,6 +168,7 @@ static const char *stmt_target(const struct ir_ruleset *ruleset, const struct ir
 	case IR_STMT_MATCH:
 	case IR_STMT_STRIP:
 	case IR_STMT_REJECT:
+	case IR_STMT_DNAT:
 		return NULL;
 	}
 	abort();
@@ -162,9 +178,10 @@ static bool stmt_equal(const struct ir_ruleset *a, const struct ir_stmt *x,
 		       const struct ir_ruleset *b, const struct ir_stmt *y)
 {
 	if (x->kind != y->kind || x->op != y->op || x->field != y->field ||
-	    x->field2 != y->field2 || x->mask != y->mask || x->prefix_length != y->prefix_length)
+	    x->field2 != y->field2 || x->mask != y->mask || x->prefix_length != y->prefix_length ||
+	    x->port != y->port)
 		return false;
-	if (x->kind == IR_STMT_MATCH)
+	if (x->kind == IR_STMT_MATCH || x->kind == IR_STMT_DNAT)
 		return memcmp(x->value, y->value, IR_VALUE_MAX) == 0;
 	return text_equal(stmt_target(a, x), stmt_target(b, y));
 }
@@ -172,7 +189,7 @@ static bool stmt_equal(const struct ir_ruleset *a, const struct ir_stmt *x,
 bool ir_chain_equal(const struct ir_ruleset *a, const struct ir_chain *x,
 		    const struct ir_ruleset *b, const struct ir_chain *y)
 {
-	if (x->is_base != y->is_base || x->n_rules != y->n_rules || strcmp(x->name, y->name) != 0)
+	if (x->hook != y->hook || x->n_rules != y->n_rules || strcmp(x->name, y->name) != 0)
 		return false;
 	for (uint32_t i = 0; i < x->n_rules; i++) {
 		const struct ir_rule *p = &a->rules[x->first_rule + i];
@@ -246,6 +263,8 @@ static void check_rule(const struct ir_ruleset *ruleset, const struct ir_chain *
 		switch ((enum ir_stmt_kind)s->kind) {
 		case IR_STMT_MATCH:
 			check_field(chain, number, s->field, &known);
+			if (s->field == IR_CT_STATUS && (s->op != IR_MASK_NE || s->value[0]))
+				broken(chain->name, number, "a status is a bit that is set");
 			if (s->op == IR_EQ && ir_fields[s->field].length == 1)
 				known.value[s->field] = s->value[0];
 			break;
@@ -274,9 +293,15 @@ static void check_rule(const struct ir_ruleset *ruleset, const struct ir_chain *
 				broken(chain->name, number, "a TCP reset for other protocols");
 			ended = true;
 			break;
+		case IR_STMT_DNAT:
+			if (known.value[IR_L4PROTO] != IPPROTO_TCP ||
+			    known.value[IR_NFPROTO] != s->op)
+				broken(chain->name, number, "NAT of another protocol's packets");
+			ended = true;
+			break;
 		case IR_STMT_VERDICT:
 			if ((s->op == IR_JUMP || s->op == IR_GOTO) &&
-			    (s->index >= ruleset->n_chains || ruleset->chains[s->index].is_base))
+			    (s->index >= ruleset->n_chains || ruleset->chains[s->index].hook))
 				broken(chain->name, number, "no such chain");
 			ended = true;
 			break;

@@ -42,6 +42,7 @@ enum ir_field {
 	IR_SADDR_TYPE,	   /* fib: 4 bytes, RTN_... as the kernel stores it (host order) */
 	IR_EXTHDR_ROUTING, /* 1 byte: 1 an IPv6 routing header is present */
 	IR_TCPOPT_MPTCP,   /* 1 byte: 1 the option is present */
+	IR_CT_STATUS,	   /* 4 bytes: IPS_...; absent without conntrack */
 	/* 8 bytes: the number of the socket's control group, or the one above it that is so many
 	 * below the root; absent without a socket, or above it
 	 */
@@ -90,7 +91,7 @@ enum ir_op {
 	IR_GE,
 	IR_RANGE,   /* value holds low and high, each of the field's length (at most 8) */
 	IR_PREFIX,  /* the first prefix_length bits equal value */
-	IR_MASK_EQ, /* (field & mask) == value; one byte */
+	IR_MASK_EQ, /* (field & mask) == value; one byte, the lowest */
 	IR_MASK_NE,
 };
 
@@ -105,19 +106,23 @@ enum ir_stmt_kind {
 	IR_STMT_COUNTER, /* count in the named counter `index` */
 	IR_STMT_STRIP,	 /* overwrite the TCP option `field` with padding; Linux 5.18 */
 	IR_STMT_REJECT,	 /* drop and answer; enum ir_reject */
+	IR_STMT_DNAT,	 /* lead the connection to an address (`op`: its NFPROTO_...) and port */
 	IR_STMT_VERDICT, /* enum ir_verdict; chain `index` for jump and goto */
 };
 
 struct ir_stmt {
-	uint8_t kind;	/* enum ir_stmt_kind */
-	uint8_t op;	/* match: enum ir_op; verdict: enum ir_verdict; reject: enum ir_reject */
+	uint8_t kind; /* enum ir_stmt_kind */
+	uint8_t op; /* match: enum ir_op; verdict: enum ir_verdict; reject: enum ir_reject; dnat */
 	uint8_t field;	/* match, lookup, vmap, strip */
 	uint8_t field2; /* lookup in a concatenation: the second field, else IR_FIELD_COUNT */
 	uint8_t mask;	/* IR_MASK_EQ, IR_MASK_NE */
 	uint8_t prefix_length; /* IR_PREFIX */
+	uint16_t port;	       /* dnat; not in network order */
 	union {
-		uint32_t index; /* all but matches and rejects; IR_NONE: a verdict that ends */
-		const uint8_t *value; /* matches: IR_VALUE_MAX bytes, the unused ones 0; shared */
+		uint32_t index; /* all but matches, rejects and dnat; IR_NONE: a verdict that ends
+				 */
+		/* matches and dnat: IR_VALUE_MAX bytes, the unused ones 0; shared */
+		const uint8_t *value;
 	};
 };
 
@@ -133,9 +138,29 @@ struct ir_rule {
 	struct ir_origin origin;
 };
 
+/* Where packets enter a base chain; its default verdict is accept. In the order in which a packet
+ * of this machine meets them.
+ */
+enum ir_hook {
+	IR_HOOK_NONE,	     /* no base chain */
+	IR_HOOK_NAT_OUTPUT,  /* the first packet of a connection: may be led elsewhere */
+	IR_HOOK_OUTPUT,	     /* every packet, with the interface from before it was led elsewhere */
+	IR_HOOK_POSTROUTING, /* every packet, with the interface by which it leaves */
+	IR_HOOK_COUNT
+};
+
+struct ir_hook_desc {
+	const char *text; /* as nft writes it */
+	const char *type;
+	uint32_t number; /* NF_INET_... */
+	int32_t priority;
+};
+
+extern const struct ir_hook_desc ir_hooks[IR_HOOK_COUNT];
+
 struct ir_chain {
 	const char *name;
-	bool is_base; /* type filter hook output priority filter - 5; default verdict accept */
+	uint8_t hook;	     /* enum ir_hook */
 	uint32_t first_rule; /* in ruleset.rules */
 	uint32_t n_rules;
 };

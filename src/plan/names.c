@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SERVICE_PREFIX "svc-"
+#define WAY_PREFIX "way-"
 #define GUARD_PREFIX "from-"
 
 const char *name_service_chain(struct arena *arena, const char *service)
@@ -21,9 +22,14 @@ const char *name_service_counter(struct arena *arena, const char *service)
 	return arena_printf(arena, "refused-%s", service);
 }
 
-const char *name_service_set(struct arena *arena, const char *service, uint32_t digest)
+const char *name_way_chain(struct arena *arena, const char *service)
 {
-	return arena_printf(arena, SERVICE_PREFIX "%s.%08x", service, digest);
+	return arena_printf(arena, WAY_PREFIX "%s", service);
+}
+
+const char *name_chain_set(struct arena *arena, const char *chain, uint32_t digest)
+{
+	return arena_printf(arena, "%s.%08x", chain, digest);
 }
 
 const char *name_guard_chain(struct arena *arena, const char *service, unsigned number)
@@ -36,7 +42,9 @@ enum chain_kind name_parse_chain(const char *chain, const char **ret_service, si
 	static const struct {
 		const char *prefix;
 		enum chain_kind kind;
-	} prefixes[] = { { SERVICE_PREFIX, CHAIN_SERVICE }, { GUARD_PREFIX, CHAIN_GUARD } };
+	} prefixes[] = { { SERVICE_PREFIX, CHAIN_SERVICE },
+			 { WAY_PREFIX, CHAIN_WAY },
+			 { GUARD_PREFIX, CHAIN_GUARD } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
 		size_t n = strlen(prefixes[i].prefix);

@@ -10,14 +10,21 @@
 
 #define PLAN_UNITS "units" /* the map from control groups to chains */
 
+/* Those of "transparent". */
+#define PLAN_WAYS "way-services"
+#define PLAN_WAY_UNITS "way-units"
+#define PLAN_WAY_RANGES "way-ranges"
+
 const char *name_service_chain(struct arena *arena, const char *service);
 const char *name_service_counter(struct arena *arena, const char *service);
-const char *name_service_set(struct arena *arena, const char *service, uint32_t digest);
+const char *name_way_chain(struct arena *arena, const char *service);
+const char *name_chain_set(struct arena *arena, const char *chain, uint32_t digest);
 const char *name_guard_chain(struct arena *arena, const char *service, unsigned number);
 
 enum chain_kind {
 	CHAIN_SHARED,  /* of no service alone */
 	CHAIN_SERVICE, /* what the service's own packets go through */
+	CHAIN_WAY,     /* which of its connections are led to the proxy */
 	CHAIN_GUARD,   /* who may connect to one of its ports */
 };
 

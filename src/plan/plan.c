@@ -24,6 +24,7 @@
 #include "plan/build.h"
 #include "plan/ports.h"
 #include "plan/service.h"
+#include "plan/transparent.h"
 #include "plan/units.h"
 
 static const struct ir_origin no_origin;
@@ -45,7 +46,7 @@ static void plan_refuse(struct build *b, struct plan_shared *shared)
 {
 	uint32_t local = RTN_LOCAL;
 
-	shared->refuse = build_chain(b, "refuse", false);
+	shared->refuse = build_chain(b, "refuse", IR_HOOK_NONE);
 	build_rule(b, shared_origin("refused: no answer to a foreign address"));
 	add_match(b, IR_SADDR_TYPE, IR_NE, &local);
 	add_verdict(b, IR_DROP, IR_NONE);
@@ -65,7 +66,7 @@ static void plan_observe(struct build *b, const struct policy_set *set, struct p
 				    set->services[i].policy->mode == MODE_MONITOR);
 	if (!needed)
 		return;
-	shared->observe = build_chain(b, "observe", false);
+	shared->observe = build_chain(b, "observe", IR_HOOK_NONE);
 	build_rule(b, shared_origin("monitor mode: passes"));
 	add_verdict(b, IR_ACCEPT, IR_NONE);
 }
@@ -74,7 +75,7 @@ static void plan_dns(struct build *b, const struct config *config, struct plan_s
 {
 	if (!config->n_resolvers)
 		return;
-	shared->dns = build_chain(b, "dns", false);
+	shared->dns = build_chain(b, "dns", IR_HOOK_NONE);
 	for (size_t i = 0; i < config->n_resolvers; i++) {
 		const struct resolver *resolver = &config->resolvers[i];
 
@@ -100,7 +101,7 @@ static void plan_proxy(struct build *b, const struct config *config, struct plan
 {
 	shared->proxy_ports =
 		arena_alloc(b->scratch, config->n_proxies * sizeof(*shared->proxy_ports));
-	shared->proxy = build_chain(b, "proxy", false);
+	shared->proxy = build_chain(b, "proxy", IR_HOOK_NONE);
 	for (size_t i = 0; i < config->n_proxies; i++) {
 		const struct proxy_address *proxy = &config->proxies[i];
 		struct number_range port = { proxy->port, proxy->port };
@@ -158,7 +159,7 @@ static void add_owners(struct build *b, const struct uid_owner *owners, size_t n
  */
 static uint32_t plan_unowned(struct build *b, bool keeps_options)
 {
-	uint32_t chain = build_chain(b, "unowned", false);
+	uint32_t chain = build_chain(b, "unowned", IR_HOOK_NONE);
 
 	build_rule(b, shared_origin("an owner is known: not made by the kernel"));
 	add_match_number(b, IR_SKUID, IR_GE, 0);
@@ -180,7 +181,8 @@ static uint32_t plan_unowned(struct build *b, bool keeps_options)
  */
 static uint32_t plan_syn(struct build *b, uint32_t tcp_listeners, bool keeps_options)
 {
-	uint32_t unowned = plan_unowned(b, keeps_options), chain = build_chain(b, "syn", false);
+	uint32_t unowned = plan_unowned(b, keeps_options),
+		 chain = build_chain(b, "syn", IR_HOOK_NONE);
 
 	if (tcp_listeners != IR_NONE) {
 		build_rule(b, shared_origin("a declared port does not call out"));
@@ -203,7 +205,7 @@ static void plan_output(struct build *b, uint32_t services, uint32_t ranges, uin
 			uint32_t syn, const struct plan_units *units,
 			const struct plan_shared *shared)
 {
-	build_chain(b, "output", true);
+	build_chain(b, "output", IR_HOOK_OUTPUT);
 	build_rule(b, no_origin);
 	add_vmap(b, IR_SKUID, services);
 	plan_unit_rules(b, units);
@@ -242,12 +244,14 @@ void plan_build(const struct policy_set *set, struct arena *arena, struct ir_rul
 		.keeps_options = set->keeps_options,
 	};
 	struct plan_units units;
+	struct plan_ways ways;
 	uint32_t services, ranges = IR_NONE, listeners[2], syn;
 
 	plan_refuse(&b, &shared);
 	plan_observe(&b, set, &shared);
 	plan_dns(&b, &set->config, &shared);
 	plan_proxy(&b, &set->config, &shared);
+	plan_find_proxy(&set->config, &shared);
 	plan_service_counters(&b, set, &shared);
 	plan_guards(&b, set, &shared);
 	for (size_t i = 0; i < set->n_services; i++)
@@ -262,10 +266,12 @@ void plan_build(const struct policy_set *set, struct arena *arena, struct ir_rul
 		ranges = IR_NONE;
 	}
 	plan_listener_maps(&b, set, &shared, listeners);
+	plan_ways(&b, set, &shared, &ways);
 	plan_units(&b, set, &shared, &units);
 	syn = plan_syn(&b, listeners[PROTOCOL_TCP], set->keeps_options);
 	plan_output(&b, services, ranges, listeners[PROTOCOL_UDP], syn, &units, &shared);
-	b.ruleset.uses_conntrack = listeners[PROTOCOL_UDP] != IR_NONE;
+	plan_way_chains(&b, &ways, &units, &shared);
+	b.ruleset.uses_conntrack = listeners[PROTOCOL_UDP] != IR_NONE || ways.any;
 
 	ir_check(&b.ruleset);
 	build_finish(&b, ret_ruleset);

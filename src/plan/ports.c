@@ -54,7 +54,7 @@ const char *service_set_name(struct service_sets *sets, const char *meaning, ...
 	for (name = hash_text(text); is_used(sets, name); name++)
 		;
 	*ARENA_APPEND(sets->names, sets->used, sets->n_used) = name;
-	return name_service_set(sets->names, sets->service, name);
+	return name_chain_set(sets->names, sets->chain, name);
 }
 
 /* --- lists of ports -----------------------------------------------------------------------------
@@ -210,7 +210,7 @@ static uint32_t plan_guard(struct build *b, const struct policy *policy,
 			   const struct listener *listener, const char *name, uint32_t counter,
 			   struct plan_shared *shared)
 {
-	uint32_t chain = build_chain(b, name, false);
+	uint32_t chain = build_chain(b, name, IR_HOOK_NONE);
 	struct ir_origin refusal =
 		policy_origin(policy, listener->place, "listen: from does not name them");
 
@@ -263,7 +263,8 @@ static void make_guard_chain(struct build *b, struct guards *guards, uint32_t co
 
 	if (guard->chain != IR_NONE)
 		return;
-	guard->chain = build_chain(b, arena_printf(shared->names, "%s.%u", map, port), false);
+	guard->chain =
+		build_chain(b, arena_printf(shared->names, "%s.%u", map, port), IR_HOOK_NONE);
 	while (colour) {
 		const struct guard *next = &guards->list[colour - 1];
 		const struct guard *listener = &guards->list[next->listener - 1];

@@ -5,10 +5,10 @@
 
 #include "plan/service.h"
 
-/* Names the sets of one service. */
+/* Names the sets of one chain. */
 struct service_sets {
 	struct arena *names;
-	const char *service;
+	const char *chain;
 	uint32_t *used; /* digests */
 	size_t n_used;
 };

@@ -19,6 +19,7 @@
 
 #include "plan/connect.h"
 #include "plan/ports.h"
+#include "plan/transparent.h"
 #include "policy/values.h"
 
 static const struct number_range domain = { 53, 53 };
@@ -88,8 +89,10 @@ static void plan_sanity(struct build *b, const struct policy *policy, uint32_t c
 /* Of connections whose far side is somebody else's: it could announce addresses, and the kernel
  * would make subflows there, without an owner. Proxy and resolvers are the operator's.
  */
-static bool needs_plain_tcp(const struct policy *policy)
+static bool needs_plain_tcp(const struct policy *policy, const struct plan_shared *shared)
 {
+	if (plan_is_led(policy, shared))
+		return true;
 	for (size_t i = 0; i < policy->n_connect; i++)
 		if (policy->connect[i].protocol == PROTOCOL_TCP)
 			return true;
@@ -297,12 +300,13 @@ uint32_t plan_service(struct build *b, const struct service *service, size_t num
 		      const struct plan_shared *shared)
 {
 	const struct policy *policy = service->policy;
-	struct service_sets sets = { .names = shared->names, .service = policy->service };
+	const char *name = name_service_chain(shared->names, policy->service);
+	struct service_sets sets = { .names = shared->names, .chain = name };
 	uint32_t counter = shared->service_counters[number], chain;
 
 	if (service->state == POLICY_OFF)
 		return IR_NONE;
-	chain = build_chain(b, name_service_chain(shared->names, policy->service), false);
+	chain = build_chain(b, name, IR_HOOK_NONE);
 	if (service->state == POLICY_REFUSED) {
 		build_rule(b, file_origin(policy, "is wrong and never was right: refused"));
 		add_count(b, counter);
@@ -310,8 +314,10 @@ uint32_t plan_service(struct build *b, const struct service *service, size_t num
 		return chain;
 	}
 	plan_sanity(b, policy, counter, shared);
-	if (needs_plain_tcp(policy) && policy->mode == MODE_ENFORCE && !shared->keeps_options)
+	if (needs_plain_tcp(policy, shared) && policy->mode == MODE_ENFORCE &&
+	    !shared->keeps_options)
 		plan_plain_tcp(b, policy, counter);
+	plan_led_rules(b, policy, shared);
 	for (size_t i = 0; i < policy->n_listen; i++)
 		plan_listener(b, policy, &policy->listen[i], &sets, shared);
 	if (meets_guards(b, policy, shared))

@@ -22,6 +22,8 @@ struct plan_shared {
 	uint32_t guards[2]; /* maps, by PROTOCOL_TCP and PROTOCOL_UDP: port → who may connect */
 	uint32_t *service_chains; /* by service; IR_NONE: off */
 	uint32_t *service_counters;
+	/* where connections of transparent services are led, by family (v4, v6); NULL: nowhere */
+	const struct proxy_address *led_to[2];
 	bool keeps_options; /* as in struct policy_set */
 };
 

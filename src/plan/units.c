@@ -29,6 +29,12 @@ static void fill_element(struct ir_element *e, const struct policy_set *set,
 					  set->services[group->service].policy->unit_place, "unit");
 }
 
+void plan_unit_element(struct build *b, const struct policy_set *set,
+		       const struct unit_group *group, uint32_t chain)
+{
+	fill_element(build_element(b), set, group, chain);
+}
+
 static void add_group(struct build *b, const struct policy_set *set, const struct unit_group *group,
 		      const struct plan_shared *shared)
 {
@@ -86,7 +92,7 @@ static bool asks(const struct ir_ruleset *ruleset, uint32_t map, unsigned level)
 {
 	const struct ir_chain *chain = ruleset->chains;
 
-	while (!chain->is_base)
+	while (chain->hook != IR_HOOK_OUTPUT)
 		chain++;
 	for (uint32_t r = chain->first_rule; r < chain->first_rule + chain->n_rules; r++) {
 		const struct ir_stmt *stmt = &ruleset->stmts[ruleset->rules[r].first_stmt];
@@ -134,7 +140,7 @@ bool plan_unit_started(struct ir_ruleset *ruleset, const struct policy_set *set,
 	struct ir_set *units;
 
 	if (!has_unit(service) || map == IR_NONE || chain == IR_NONE ||
-	    !asks(ruleset, map, group->level))
+	    !asks(ruleset, map, group->level) || ir_find_set(ruleset, PLAN_WAY_UNITS) != IR_NONE)
 		return false;
 	units = &ruleset->sets[map];
 	fill_element(&element, set, group, chain);

@@ -14,6 +14,10 @@ struct plan_units {
 void plan_units(struct build *b, const struct policy_set *set, const struct plan_shared *shared,
 		struct plan_units *ret_units);
 
+/* An element of the last set: the group leads to the chain. */
+void plan_unit_element(struct build *b, const struct policy_set *set,
+		       const struct unit_group *group, uint32_t chain);
+
 void plan_unit_rules(struct build *b, const struct plan_units *units);
 
 /* Adds a group that is new to a ruleset that was planned without it, at the end of the map's

@@ -291,6 +291,22 @@ static void advise_unit(const struct policy_set *set, uint32_t service, struct d
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
+static void advise_transparent(const struct policy_set *set, const struct policy *policy,
+			       struct diags *diags)
+{
+	if (!policy->transparent)
+		return;
+	if (!policy->proxy)
+		warn_at(policy, policy->transparent_place, diags,
+			"connections are led to the proxy, which \"proxy\": false keeps the service "
+			"from: none is led anywhere; remove one of the two");
+	else if (set->config.proxy_is_external)
+		warn_at(policy, policy->transparent_place, diags,
+			"connections are led to the built-in proxy, and uidwall.json names an "
+			"external one: none is led anywhere; remove \"external\" there or "
+			"\"transparent\" here");
+}
+
 static void advise_defaults(const struct policy_set *set, struct diags *diags)
 {
 	bool dns = false;
@@ -301,6 +317,7 @@ static void advise_defaults(const struct policy_set *set, struct diags *diags)
 		if (set->services[i].state != POLICY_GOOD)
 			continue;
 		dns = dns || policy->dns;
+		advise_transparent(set, policy, diags);
 		if (policy->n_hosts && !policy->proxy)
 			warn_at(policy, policy->proxy_place, diags,
 				"\"hosts\" are reached by the proxy, which \"proxy\": false keeps "

@@ -125,6 +125,37 @@ static bool is_allowed(const struct crossing *c)
 	       (policy_of(c)->proxy && is_proxy(c));
 }
 
+/* --- transparent ------------------------------------------------------------------------------ */
+
+static bool has_listener(const struct config *config, uint8_t family)
+{
+	for (size_t i = 0; !config->proxy_is_external && i < config->n_proxies; i++)
+		if (config->proxies[i].address.family == family)
+			return true;
+	return false;
+}
+
+static bool is_led_port(const struct policy *policy, uint16_t port)
+{
+	for (size_t i = 0; i < policy->n_hosts; i++)
+		if (policy->hosts[i].port == port)
+			return true;
+	return port == 80 || port == 443;
+}
+
+/* Whether it is led to the proxy, but for a line that lets it go where it says. */
+static bool would_be_led(const struct crossing *c)
+{
+	return policy_of(c)->transparent && policy_of(c)->proxy && c->protocol == PROTOCOL_TCP &&
+	       !c->is_answer && !is_lo(c) && is_led_port(policy_of(c), c->dport) &&
+	       has_listener(&c->set->config, c->to.family);
+}
+
+static bool is_led(const struct crossing *c)
+{
+	return would_be_led(c) && !any_line_allows(c) && !(policy_of(c)->dns && is_dns(c));
+}
+
 static bool is_answer_of(const struct crossing *c, const struct listener *l)
 {
 	return l->protocol == c->protocol && c->is_answer &&
@@ -262,7 +293,7 @@ bool crossing_passes(const struct crossing *c)
 		return true;
 	if (guards_refuse(c, NULL, NULL, NULL))
 		return false;
-	return in_monitor_mode(c) || is_own_port(c) || is_allowed(c);
+	return in_monitor_mode(c) || is_own_port(c) || is_allowed(c) || is_led(c);
 }
 
 bool crossing_passes_enforced(const struct crossing *c)
@@ -341,7 +372,7 @@ bool crossing_allow(const struct crossing *c, struct changes *changes)
 		return false; /* no line is about such a packet */
 	if (is_proxy_of_others(c) && !in_monitor_mode(c))
 		return false;
-	if (!in_monitor_mode(c) && !is_own_port(c) && !is_allowed(c))
+	if (!in_monitor_mode(c) && !is_own_port(c) && !is_allowed(c) && !is_led(c))
 		add_line(c, changes);
 	guards_refuse(c, NULL, add_user, changes);
 	return true;
@@ -364,6 +395,8 @@ static void drop_allowing(const struct crossing *c, struct changes *changes)
 			add_change(changes, CHANGE_DROP_CONNECT, c->service)->line = i;
 	if (policy->proxy && is_proxy(c))
 		add_change(changes, CHANGE_SET_PROXY, c->service);
+	else if (would_be_led(c))
+		add_change(changes, CHANGE_SET_TRANSPARENT, c->service);
 	if (policy->dns && is_dns(c))
 		add_change(changes, CHANGE_SET_DNS, c->service);
 	if (in_monitor_mode(c))

@@ -203,6 +203,8 @@ static const char *key_of(const struct change *change)
 		return "dns";
 	case CHANGE_SET_PROXY:
 		return "proxy";
+	case CHANGE_SET_TRANSPARENT:
+		return "transparent";
 	case CHANGE_ENFORCE:
 		return "mode";
 	}
@@ -349,9 +351,10 @@ static void make_addition(struct texts *texts, const struct changes *changes, si
 static void make_setting(struct texts *texts, const struct change *change, struct edits *edits)
 {
 	const struct policy *policy = change->service->policy;
-	struct place place = change->kind == CHANGE_SET_DNS   ? policy->dns_place :
-			     change->kind == CHANGE_SET_PROXY ? policy->proxy_place :
-								policy->mode_place;
+	struct place place = change->kind == CHANGE_SET_DNS	    ? policy->dns_place :
+			     change->kind == CHANGE_SET_PROXY	    ? policy->proxy_place :
+			     change->kind == CHANGE_SET_TRANSPARENT ? policy->transparent_place :
+								      policy->mode_place;
 	const char *value = change->kind == CHANGE_ENFORCE ? "\"enforce\"" :
 			    change->value		   ? "true" :
 							     "false";
@@ -465,6 +468,7 @@ void edits_make(struct texts *texts, const struct changes *changes, struct edits
 			break;
 		case CHANGE_SET_DNS:
 		case CHANGE_SET_PROXY:
+		case CHANGE_SET_TRANSPARENT:
 		case CHANGE_ENFORCE:
 			make_setting(texts, change, ret_edits);
 			break;

@@ -155,6 +155,15 @@ static const char *by_proxy(const struct found *f)
 	return arena_printf(f->arena, "%s allows the forward proxy", f->place);
 }
 
+static const char *by_transparent(const struct found *f)
+{
+	return arena_printf(f->arena,
+			    "%s leads it to the proxy, which decides by name: ask \"uidwall why %s "
+			    "%s://NAME\"",
+			    f->place, f->policy->service,
+			    f->probe->packet.dport == 80 ? "http" : "https");
+}
+
 static const struct {
 	const char *what; /* of the origin */
 	const char *code;
@@ -165,6 +174,7 @@ static const struct {
 	{ "listen", "listen", "listen", by_listen },
 	{ "dns", "dns", "dns", by_dns },
 	{ "proxy", "proxy", "proxy", by_proxy },
+	{ "transparent", "transparent", "transparent", by_transparent },
 	{ "no line allows it", "no-line", NULL, no_line },
 	{ "listen: from does not name them", "from", "listen", not_named },
 	{ "is wrong and never was right: refused", "file-wrong", NULL, file_wrong },

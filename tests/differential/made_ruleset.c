@@ -15,7 +15,7 @@ void made_chain_add(struct arena *arena, struct ir_ruleset *r, const char *name)
 	struct ir_chain *chain = ARENA_APPEND(arena, r->chains, r->n_chains);
 
 	chain->name = name;
-	chain->is_base = strcmp(name, "output") == 0;
+	chain->hook = strcmp(name, "output") == 0 ? IR_HOOK_OUTPUT : IR_HOOK_NONE;
 	chain->first_rule = (uint32_t)r->n_rules;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
 
 enum { CHAIN_OUTPUT, CHAIN_REFUSE, CHAIN_FIRST_SERVICE };
@@ -220,6 +221,10 @@ static void fill_match(struct making *m, struct ir_stmt *s)
 	case IR_TCPOPT_MPTCP:
 		s->op = IR_EQ;
 		value_of(s)[0] = (uint8_t)below(m, 2);
+		break;
+	case IR_CT_STATUS:
+		s->op = IR_MASK_NE;
+		s->mask = IPS_DST_NAT;
 		break;
 	case IR_SADDR_TYPE:
 		memcpy(value_of(s), &type, sizeof(type));
@@ -512,7 +517,7 @@ void random_ruleset(const struct random_spec *spec, struct arena *arena,
 	memset(ret_ruleset, 0, sizeof(*ret_ruleset));
 	add_chain(&m, "output");
 	add_chain(&m, "refuse");
-	ret_ruleset->chains[CHAIN_OUTPUT].is_base = true;
+	ret_ruleset->chains[CHAIN_OUTPUT].hook = IR_HOOK_OUTPUT;
 	for (uint32_t i = 0; i < RANDOM_SERVICES_MAX; i++) {
 		if (!spec->services[i])
 			continue;

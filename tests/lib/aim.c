@@ -288,7 +288,7 @@ bool aim_is_allowed(const struct ir_ruleset *rules, const struct packet *packet)
 
 	packet_fields(packet, &fields);
 	eval_packet(rules, &fields, NULL, NULL, &result);
-	if (eval_is_refused(&result))
+	if (eval_is_refused(&result) || result.led)
 		return false;
 	for (unsigned i = 0; i < result.n_steps; i++)
 		if (strcmp(rules->chains[result.steps[i].chain].name, "observe") == 0)

@@ -12,6 +12,8 @@
 
 #include <linux/netfilter.h>
 
+#include "plan/names.h"
+
 enum { A_STRANGER = 4242, DEPTH_MAX = 3 };
 
 static uint32_t number(const uint8_t *bytes, unsigned n)
@@ -166,6 +168,7 @@ static void wish_match(struct aim *aim, const struct ir_stmt *s, struct wish *wi
 		wish->mptcp = s->value[0];
 		return;
 	case IR_TIME:
+	case IR_CT_STATUS:
 	case IR_CGROUP_1:
 	case IR_CGROUP_2:
 	case IR_CGROUP_3:
@@ -327,7 +330,7 @@ static uint32_t chain_of(const struct ir_ruleset *r, uint32_t uid)
 
 /* --- a shot ----------------------------------------------------------------------------------- */
 
-/* Again the way of a datagram that left, or back. */
+/* Again the way of a datagram or SYN that left, or back. */
 static void wish_flow(struct aim *aim, struct shot *shot)
 {
 	const struct flow *flow =
@@ -343,9 +346,10 @@ static void wish_flow(struct aim *aim, struct shot *shot)
 		.sport = back ? flow->dport : flow->sport,
 		.dport = back ? flow->sport : flow->dport,
 		.is_connected = random_chance(&aim->random, 2),
-		.l4proto = IPPROTO_UDP,
+		.l4proto = flow->l4proto,
+		.tcp_flags = flow->l4proto == IPPROTO_TCP ? TH_SYN : 0,
 	};
-	if (!box_is_own(&shot->from))
+	if (!box_is_own(&shot->from) || flow->l4proto == IPPROTO_TCP)
 		shot->kind = SHOT_RAW;
 }
 
@@ -372,6 +376,21 @@ static void speak_first(struct aim *aim, struct shot *shot)
 	};
 }
 
+/* Which of the connections are led to the proxy, of a service whose chain that is. */
+static uint32_t way_of(const struct ir_ruleset *r, uint32_t chain)
+{
+	const char *service, *other;
+	size_t n, m;
+
+	if (name_parse_chain(r->chains[chain].name, &service, &n) != CHAIN_SERVICE)
+		return IR_NONE;
+	for (uint32_t i = 0; i < r->n_chains; i++)
+		if (name_parse_chain(r->chains[i].name, &other, &m) == CHAIN_WAY &&
+		    strcmp(service, other) == 0)
+			return i;
+	return IR_NONE;
+}
+
 void aim_shot(struct aim *aim, struct shot *ret_shot)
 {
 	const struct ir_ruleset *r = aim->ruleset;
@@ -392,6 +411,8 @@ void aim_shot(struct aim *aim, struct shot *ret_shot)
 	chain = chain_of(r, wish.uid);
 	if (chain == IR_NONE || random_chance(random, 3))
 		chain = random_below(random, (uint32_t)r->n_chains);
+	else if (random_chance(random, 3) && way_of(r, chain) != IR_NONE)
+		chain = way_of(r, chain);
 	wish_rule(aim, random_rule(aim, chain), &wish);
 	if (random_chance(random, 3))
 		wish_disturb(aim, &wish);

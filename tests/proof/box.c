@@ -100,7 +100,7 @@ static const char rules[] =
 	"}\n"
 	"table ip proof {\n"
 	"	chain output {\n"
-	"		type filter hook output priority -20; policy accept;\n"
+	"		type filter hook output priority -250; policy accept;\n"
 	"		meta skuid 0 meta mark 0x701 dup to 127.0.0.1 device lo\n"
 	"		meta skuid 0 meta mark 0x702 dup to 198.51.100.1 device eth0\n"
 	"		meta skuid 0 meta mark 0x703 dup to 203.0.113.9 device wg-a.1\n"
@@ -109,7 +109,7 @@ static const char rules[] =
 	"}\n"
 	"table ip6 proof {\n"
 	"	chain output {\n"
-	"		type filter hook output priority -20; policy accept;\n"
+	"		type filter hook output priority -250; policy accept;\n"
 	"		meta skuid 0 meta mark 0x701 dup to ::1 device lo\n"
 	"		meta skuid 0 meta mark 0x702 dup to 2001:db8:100::1 device eth0\n"
 	"		meta skuid 0 meta mark 0x703 dup to 2001:db8:f::9 device wg-a.1\n"
@@ -175,10 +175,12 @@ void box_leave(void)
 	space_free(space);
 }
 
-void box_track_only_udp(bool only)
+void box_track(bool syns)
 {
 	if (space_run(space, "flush chain inet proof track") < 0 ||
-	    (only && space_run(space, "add rule inet proof track meta l4proto != udp notrack") < 0))
+	    (syns && space_run(space, "add rule inet proof track"
+				      " tcp flags & (fin | syn | rst | ack) == syn accept") < 0) ||
+	    space_run(space, "add rule inet proof track meta l4proto != udp notrack") < 0)
 		abort();
 }
 

@@ -22,8 +22,10 @@ extern const char *const box_devices[BOX_DEVICE_COUNT]; /* their names; NULL: bo
 const char *box_make(void);
 void box_leave(void); /* what was opened is closed */
 
-/* Whether connection tracking looks at UDP only, so that no other packet has a direction. */
-void box_track_only_udp(bool only);
+/* What connection tracking looks at: UDP, and initial SYNs of TCP as well. No other packet has a
+ * direction.
+ */
+void box_track(bool syns);
 
 /* Whether what comes in is let in, so that connections come about. */
 void box_let_in(bool all);

@@ -28,17 +28,23 @@ struct traveller {
 static bool flow_equal(const struct flow *a, const struct flow *b)
 {
 	return prefix_compare(&a->from, &b->from) == 0 && prefix_compare(&a->to, &b->to) == 0 &&
-	       a->sport == b->sport && a->dport == b->dport;
+	       a->sport == b->sport && a->dport == b->dport && a->l4proto == b->l4proto;
 }
 
 static struct flow flow_of(const struct traveller *t)
 {
-	return (struct flow){ t->from, t->packet.to, t->packet.sport, t->packet.dport };
+	return (struct flow){ t->from,	       t->packet.to,	  t->packet.sport,
+			      t->packet.dport, t->packet.l4proto, NULL };
 }
 
 static bool is_tracked(const struct flows *flows, const struct traveller *t)
 {
-	return flows->tracked && t->packet.l4proto == IPPROTO_UDP && t->damage == DAMAGE_NONE &&
+	const uint8_t opening = TH_FIN | TH_SYN | TH_RST | TH_ACK;
+	bool is_syn = flows->tracks_syns && t->packet.l4proto == IPPROTO_TCP &&
+		      (t->packet.tcp_flags & opening) == TH_SYN;
+
+	return flows->tracked && (is_syn || t->packet.l4proto == IPPROTO_UDP) &&
+	       t->damage == DAMAGE_NONE &&
 	       t->packet.uid != PACKET_NO_OWNER; /* nf_dup_ipv4.c: the copy is not tracked */
 }
 
@@ -48,7 +54,7 @@ static bool is_tracked(const struct flows *flows, const struct traveller *t)
 static enum packet_direction find_direction(const struct flows *flows, const struct traveller *t)
 {
 	struct flow there = flow_of(t);
-	struct flow back = { there.to, there.from, there.dport, there.sport };
+	struct flow back = { there.to, there.from, there.dport, there.sport, there.l4proto, NULL };
 
 	if (!is_tracked(flows, t))
 		return PACKET_UNTRACKED;
@@ -58,10 +64,25 @@ static enum packet_direction find_direction(const struct flows *flows, const str
 	return PACKET_ORIGINAL;
 }
 
-/* A flow is known once its first packet has left. */
-static void remember(struct flows *flows, const struct traveller *t, struct arena *arena)
+/* What NAT does to it. */
+static void set_nat(const struct flows *flows, struct traveller *t)
 {
 	struct flow flow = flow_of(t);
+
+	for (size_t i = 0; i < flows->n; i++)
+		if (flow_equal(&flows->list[i], &flow)) {
+			t->fields.led = flows->list[i].led;
+			t->fields.nat = t->fields.led ? EVAL_NAT_LATER : EVAL_NAT_NONE;
+		}
+}
+
+/* A flow is known once its first packet has left. */
+static void remember(struct flows *flows, const struct traveller *t, const struct ir_stmt *led,
+		     struct arena *arena)
+{
+	struct flow flow = flow_of(t);
+
+	flow.led = led;
 
 	if (!is_tracked(flows, t) || t->packet.direction == PACKET_REPLY)
 		return;
@@ -266,7 +287,9 @@ static void start(const struct shot *shot, const struct sent *sent, const struct
 	ret->damage = shot_is_raw(shot) ? shot->damage : DAMAGE_NONE;
 	ret->packet.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	ret->packet.direction = (uint8_t)find_direction(flows, ret);
+	ret->packet.is_bound = ret->bound != BOX_ANY;
 	make_fields(ret);
+	set_nat(flows, ret);
 	shot_damage_fields(shot, &ret->fields);
 }
 
@@ -282,7 +305,8 @@ static bool leaves(const struct packet *packet)
 	       (packet->to.bytes[1] & 0xf) > 1 || strcmp(packet->oifname, "lo") == 0;
 }
 
-static void add_frame(struct forecast *forecast, const struct traveller *t)
+static void add_frame(struct forecast *forecast, const struct traveller *t,
+		      const struct ir_stmt *led)
 {
 	const struct packet *packet = &t->packet;
 	struct frame *frame = &forecast->frames[forecast->n_frames++];
@@ -302,6 +326,11 @@ static void add_frame(struct forecast *forecast, const struct traveller *t)
 	for (uint8_t i = BOX_LO; i < BOX_DEVICE_COUNT; i++)
 		if (strcmp(box_devices[i], packet->oifname) == 0)
 			frame->device = i;
+	if (led) {
+		memcpy(frame->to.bytes, led->value, sizeof(frame->to.bytes));
+		frame->dport = led->port;
+		frame->device = BOX_LO;
+	}
 }
 
 void forecast_verdict(const struct ir_ruleset *ruleset, const struct shot *shot,
@@ -335,8 +364,8 @@ void forecast_make(const struct ir_ruleset *ruleset, const struct shot *shot,
 		}
 		if (result.verdict == EVAL_ACCEPT) {
 			if (leaves(&t.packet))
-				add_frame(forecast, &t);
-			remember(flows, &t, arena);
+				add_frame(forecast, &t, result.led);
+			remember(flows, &t, result.led, arena);
 			return;
 		}
 		if (!make_answer(&t, result.verdict))

@@ -7,16 +7,20 @@
 
 #include "watch.h"
 
-/* Flows that connection tracking knows, by the first datagram that left. */
+/* Flows that connection tracking knows, by the first packet that left. */
 struct flow {
 	struct prefix from, to;
 	uint16_t sport, dport;
+	uint8_t l4proto;
+	const struct ir_stmt *led; /* where to; NULL: it goes where it says */
 };
 
 struct flows {
 	struct flow *list;
 	size_t n;
-	bool tracked; /* the ruleset asks for directions */
+	bool tracked;	  /* the ruleset asks for directions */
+	bool tracks_syns; /* of TCP, too: box_track() */
+	bool has_nat;	  /* the ruleset leads some of them away */
 };
 
 struct forecast {

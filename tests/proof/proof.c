@@ -29,6 +29,8 @@ void proof_open(struct proof *proof)
 	if (nl_table_open(&proof->table, &diags) < 0 || nl_table_remove(proof->table, &diags) < 0)
 		abort();
 	proof->watch = watch_new();
+	box_track(true);
+	proof->flows.tracks_syns = true;
 }
 
 void proof_close(struct proof *proof)
@@ -40,11 +42,19 @@ void proof_close(struct proof *proof)
 
 /* --- rulesets --------------------------------------------------------------------------------- */
 
-static bool uses_direction(const struct ir_ruleset *ruleset)
+static bool uses_conntrack(const struct ir_ruleset *ruleset)
 {
 	for (size_t i = 0; i < ruleset->n_stmts; i++)
 		if (ruleset->stmts[i].kind == IR_STMT_MATCH &&
-		    ruleset->stmts[i].field == IR_CT_DIRECTION)
+		    ir_fields[ruleset->stmts[i].field].load == IR_LOAD_CT)
+			return true;
+	return false;
+}
+
+static bool uses_nat(const struct ir_ruleset *ruleset)
+{
+	for (size_t i = 0; i < ruleset->n_chains; i++)
+		if (ruleset->chains[i].hook == IR_HOOK_NAT_OUTPUT)
 			return true;
 	return false;
 }
@@ -65,7 +75,8 @@ static bool put_into_kernel(struct proof *proof, const struct ir_ruleset *rulese
 	watch_forget_flows();
 	proof->flows.list = NULL;
 	proof->flows.n = 0;
-	proof->flows.tracked = uses_direction(ruleset);
+	proof->flows.tracked = uses_conntrack(ruleset);
+	proof->flows.has_nat = uses_nat(ruleset);
 	return true;
 }
 
@@ -148,12 +159,24 @@ static int expected_error(const struct shot *shot, const struct sent *sent,
 	return forecast->error;
 }
 
-static bool same_frames(const struct forecast *forecast, const struct sight *sight)
+/* Two flows that are led to one address from one port would be the same on their way back: NAT gives
+ * one of them another port, and whatever follows from the old one the same (nf_nat_core.c,
+ * find_appropriate_src()).
+ */
+static bool same_frame(const struct proof *proof, struct frame a, struct frame b)
+{
+	if (proof->flows.has_nat)
+		a.sport = b.sport = 0;
+	return frame_equal(&a, &b);
+}
+
+static bool same_frames(const struct proof *proof, const struct forecast *forecast,
+			const struct sight *sight)
 {
 	if (forecast->n_frames != sight->n_frames || forecast->n_seen != sight->n_seen)
 		return false;
 	for (unsigned i = 0; i < sight->n_frames; i++)
-		if (!frame_equal(&forecast->frames[i], &sight->frames[i]))
+		if (!same_frame(proof, forecast->frames[i], sight->frames[i]))
 			return false;
 	return true;
 }
@@ -226,7 +249,7 @@ static bool path_holds(const struct proof *proof, const struct verdict *verdict)
 	for (unsigned i = 0; i < result->n_steps; i++) {
 		const struct eval_step *step = &result->steps[i];
 
-		if (step->chain != chain && !ruleset->chains[step->chain].is_base)
+		if (step->chain != chain && !ruleset->chains[step->chain].hook)
 			return false;
 		if (!proof->is_plain &&
 		    !verdict->sight.counts[proof->plain.n_counters + step->rule])
@@ -245,7 +268,7 @@ static bool agrees(const struct proof *proof, const struct shot *shot,
 
 	return memcmp(forecast->counts, verdict->sight.counts,
 		      n_counters(proof) * sizeof(*forecast->counts)) == 0 &&
-	       same_frames(forecast, &verdict->sight) && path_holds(proof, verdict) &&
+	       same_frames(proof, forecast, &verdict->sight) && path_holds(proof, verdict) &&
 	       plain_agrees(proof, shot, verdict) &&
 	       (proof->any_errno || shot->kind == SHOT_COPY ||
 		verdict->sent.error == expected_error(shot, &verdict->sent, forecast));

@@ -22,7 +22,7 @@ static void add_base_chain(struct random *random, struct arena *arena, struct ir
 	}
 	*ARENA_APPEND(arena, r->chains, r->n_chains) = (struct ir_chain){
 		.name = "second",
-		.is_base = true,
+		.hook = IR_HOOK_OUTPUT,
 		.first_rule = first,
 		.n_rules = n,
 	};

@@ -234,7 +234,8 @@ static void round_of_rules(struct run *run, unsigned seed, unsigned n)
 
 static void run_seed(struct run *run, unsigned seed, unsigned packets, bool rules)
 {
-	box_track_only_udp(rules);
+	box_track(!rules);
+	run->proof.flows.tracks_syns = !rules;
 	run->proof.any_errno = rules;
 	for (unsigned n; packets && !run->differs && run->n_noise <= NOISE_MAX; packets -= n) {
 		n = packets < ROUND ? packets : ROUND;

@@ -118,7 +118,9 @@ static void add_chains(struct build *b, const char *chains)
 		const char *name = arena_strdup(b->arena, next_word(&chain, " :"));
 		char *rule;
 
-		build_chain(b, name, strncmp(name, "output", strlen("output")) == 0);
+		build_chain(b, name,
+			    strncmp(name, "output", strlen("output")) ? IR_HOOK_NONE :
+									IR_HOOK_OUTPUT);
 		while ((rule = next_word(&chain, ",")))
 			if (strspn(rule, " ") < strlen(rule))
 				add_rule(b, chains, name, rule);
@@ -334,7 +336,7 @@ static void test_long_chain(void **state)
 	struct eval_result result;
 
 	(void)state;
-	build_chain(&b, "output", true);
+	build_chain(&b, "output", IR_HOOK_OUTPUT);
 	for (uint32_t i = 0; i < 100000; i++) {
 		build_rule(&b, no_origin);
 		add_match_number(&b, IR_SKUID, IR_EQ, i);

@@ -49,7 +49,7 @@ static struct trial *trial_of_rule(void)
 {
 	struct trial *trial = trial_new();
 
-	build_chain(&trial->b, "output", true);
+	build_chain(&trial->b, "output", IR_HOOK_OUTPUT);
 	build_rule(&trial->b, no_origin);
 	return trial;
 }
@@ -301,7 +301,7 @@ static void test_sets(void **state)
 						expected = (uint32_t)i;
 				}
 				build_set_finish(&trial->b);
-				build_chain(&trial->b, "output", true);
+				build_chain(&trial->b, "output", IR_HOOK_OUTPUT);
 				build_rule(&trial->b, no_origin);
 				add_lookup(&trial->b, IR_TCP_DPORT, IR_FIELD_COUNT, set);
 				eval_set_number(&trial->packet, IR_TCP_DPORT, port);
@@ -336,7 +336,7 @@ static void check_pair(bool v6, uint8_t last_byte, uint16_t port, bool matches)
 		add_pair(&trial->b, field, bytes, 0); /* what is absent is not 0 */
 	}
 	build_set_finish(&trial->b);
-	build_chain(&trial->b, "output", true);
+	build_chain(&trial->b, "output", IR_HOOK_OUTPUT);
 	build_rule(&trial->b, no_origin);
 	add_lookup(&trial->b, field, IR_UDP_DPORT, set);
 	*last = last_byte;
@@ -379,7 +379,7 @@ static void test_maps_go_on(void **state)
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
 		AUTO(trial) struct trial *trial = trial_new();
 		struct build *b = &trial->b;
-		uint32_t dropped = build_chain(b, "dropped", false), map;
+		uint32_t dropped = build_chain(b, "dropped", IR_HOOK_NONE), map;
 		struct ir_element *e;
 
 		build_rule(b, no_origin);
@@ -391,7 +391,7 @@ static void test_maps_go_on(void **state)
 		e->verdict = IR_GOTO;
 		e->chain = dropped;
 		build_set_finish(b);
-		build_chain(b, "output", true);
+		build_chain(b, "output", IR_HOOK_OUTPUT);
 		build_rule(b, no_origin);
 		add_vmap(b, IR_SKUID, map);
 		build_rule(b, no_origin);

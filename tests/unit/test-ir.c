@@ -100,7 +100,7 @@ static void break_chain_index(struct ir_ruleset *r)
 static void break_goto_base(struct ir_ruleset *r)
 {
 	for (uint32_t i = 0; i < r->n_chains; i++)
-		if (r->chains[i].is_base)
+		if (r->chains[i].hook)
 			find_stmt(r, IR_STMT_VERDICT, -1)->index = i;
 	for (size_t i = 0; i < r->n_stmts; i++)
 		if (r->stmts[i].kind == IR_STMT_VERDICT && r->stmts[i].index != IR_NONE)

@@ -28,7 +28,7 @@ enum {
 	UDP = BIT(IR_UDP_SPORT) | BIT(IR_UDP_DPORT),
 	ICMP = BIT(IR_ICMP_TYPE),
 	ICMPV6 = BIT(IR_ICMPV6_TYPE),
-	TRACKED = BIT(IR_CT_DIRECTION),
+	TRACKED = BIT(IR_CT_DIRECTION) | BIT(IR_CT_STATUS),
 };
 
 static struct packet packet_to(const char *to, struct packet packet)

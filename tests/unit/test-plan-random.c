@@ -50,13 +50,17 @@ static void check_no_anonymous_set(const char *text)
 		assert_int_equal(p[1], '\n');
 }
 
-static bool has_udp_listener(const struct policy_set *set)
+/* Whether a service needs conntrack, for answers over UDP or for being led to the proxy. */
+static bool needs_conntrack(const struct policy_set *set)
 {
 	for (size_t i = 0; i < set->n_services; i++) {
 		const struct service *service = &set->services[i];
 
 		if (service->state == POLICY_OFF || service->state == POLICY_REFUSED)
 			continue;
+		if (service->policy->transparent && service->policy->proxy &&
+		    !set->config.proxy_is_external && set->config.n_proxies)
+			return true;
 		for (size_t j = 0; j < service->policy->n_listen; j++)
 			if (service->policy->listen[j].protocol == PROTOCOL_UDP)
 				return true;
@@ -71,7 +75,7 @@ static void check_conntrack(const struct policy_set *set, const struct ir_rulese
 	for (size_t i = 0; i < ruleset->n_stmts; i++)
 		found = found || (ruleset->stmts[i].kind == IR_STMT_MATCH &&
 				  ir_fields[ruleset->stmts[i].field].load == IR_LOAD_CT);
-	assert_int_equal(found, has_udp_listener(set));
+	assert_int_equal(found, needs_conntrack(set));
 	assert_int_equal(ruleset->uses_conntrack, found);
 }
 
@@ -108,7 +112,8 @@ static void reach(const struct ir_ruleset *ruleset, uint32_t number, bool *reach
 static bool may_be_idle(const struct ir_ruleset *ruleset, const struct ir_chain *chain)
 {
 	(void)ruleset;
-	return strncmp(chain->name, "svc-", 4) == 0 || strcmp(chain->name, "refuse") == 0 ||
+	return strncmp(chain->name, "svc-", 4) == 0 || strncmp(chain->name, "way-", 4) == 0 ||
+	       strcmp(chain->name, "direct") == 0 || strcmp(chain->name, "refuse") == 0 ||
 	       strcmp(chain->name, "observe") == 0 || strcmp(chain->name, "dns") == 0 ||
 	       strcmp(chain->name, "proxy") == 0;
 }
@@ -119,13 +124,14 @@ static void check_reachable(const struct ir_ruleset *ruleset)
 	AUTO(mem) bool *sets = calloc(ruleset->n_sets, sizeof(bool));
 
 	for (uint32_t i = 0; i < ruleset->n_chains; i++)
-		if (ruleset->chains[i].is_base)
+		if (ruleset->chains[i].hook)
 			reach(ruleset, i, chains, sets);
 	for (uint32_t i = 0; i < ruleset->n_chains; i++)
 		if (!chains[i] && !may_be_idle(ruleset, &ruleset->chains[i]))
 			fail_msg("chain %s is reached by nothing", ruleset->chains[i].name);
 	for (uint32_t i = 0; i < ruleset->n_sets; i++)
-		if (!sets[i] && strncmp(ruleset->sets[i].name, "svc-", 4) != 0)
+		if (!sets[i] && strncmp(ruleset->sets[i].name, "svc-", 4) != 0 &&
+		    strncmp(ruleset->sets[i].name, "way-", 4) != 0)
 			fail_msg("set %s is used by nothing", ruleset->sets[i].name);
 }
 

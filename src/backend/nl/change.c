@@ -14,7 +14,8 @@
  * - an interval set whose elements change: older kernels' tree then hides some (nft_set_rbtree.c).
  * Where any of that could hit somebody who is governed before and after, the change is made in
  * steps: chains and sets are complete before anything leads to them and stay until nobody is on the
- * way.
+ * way. So it is where connections are no longer led away: one that still is must meet the chain
+ * behind the routing that sees to it that it leaves by no other interface.
  */
 #include "backend/nl/change.h"
 
@@ -75,7 +76,7 @@ static int find_chains_to_redo(struct nl_change *change)
 		if (fate->other == IR_NONE)
 			continue;
 		x = &from->chains[fate->other];
-		if (x->is_base != y->is_base)
+		if (x->hook != y->hook)
 			return -EOPNOTSUPP;
 		fate->redo = change->only_names || !ir_chain_equal(from, x, to, y);
 		change->chains[0][fate->other].redo = fate->redo;
@@ -143,6 +144,10 @@ static bool needs_steps(const struct nl_change *change)
 
 	if (change->only_names)
 		return true;
+	for (uint32_t i = 0; i < change->from->n_chains; i++)
+		if (change->from->chains[i].hook == IR_HOOK_NAT_OUTPUT &&
+		    change->chains[0][i].other == IR_NONE)
+			return true;
 	for (uint32_t i = 0; i < to->n_sets; i++)
 		if ((to->sets[i].is_interval && change->sets[1][i].other == IR_NONE) ||
 		    (to->sets[i].is_map && map_needs_steps(change, i)))

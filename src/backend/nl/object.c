@@ -12,9 +12,6 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
-/* "filter - 5": before other tables' filter chains, so that theirs see only what passed ours. */
-enum { BASE_PRIORITY = -5 };
-
 struct nlmsghdr *nl_writer_start(const struct nl_writer *writer, uint16_t type, uint16_t flags,
 				 enum nl_subject subject, uint32_t index)
 {
@@ -105,12 +102,14 @@ void nl_add_chain(const struct nl_writer *writer, uint32_t chain)
 		start_chain(writer, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, chain);
 	struct nlattr *nest;
 
-	if (writer->ruleset->chains[chain].is_base) {
-		mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, "filter");
+	if (writer->ruleset->chains[chain].hook) {
+		const struct ir_hook_desc *hook = &ir_hooks[writer->ruleset->chains[chain].hook];
+
+		mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, hook->type);
 		mnl_attr_put_u32(nlh, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
 		nest = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
-		mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl(NF_INET_LOCAL_OUT));
-		mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl((uint32_t)BASE_PRIORITY));
+		mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl(hook->number));
+		mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl((uint32_t)hook->priority));
 		mnl_attr_nest_end(nlh, nest);
 	}
 	nl_batch_end(writer->batch);

@@ -53,8 +53,8 @@ static int note_table(const struct nlmsghdr *nlh, void *data)
 	return 0;
 }
 
-/* Whether a base chain is hooked in as ours are. */
-static bool is_our_base_chain(const struct nlmsghdr *nlh, struct ir_chain *chain)
+/* Whether a base chain is hooked in as the chain says. */
+static bool has_hook(const struct nlmsghdr *nlh, struct ir_chain *chain)
 {
 	struct ir_ruleset ruleset = { .chains = chain, .n_chains = 1 };
 	struct nl_batch batch;
@@ -66,6 +66,17 @@ static bool is_our_base_chain(const struct nlmsghdr *nlh, struct ir_chain *chain
 	ours = nl_message_covers(nlh, nl_batch_last(&batch), 0);
 	nl_batch_done(&batch);
 	return ours;
+}
+
+/* Whether a base chain is hooked in as one of ours is. */
+static bool find_hook(const struct nlmsghdr *nlh, struct ir_chain *chain)
+{
+	for (uint8_t hook = IR_HOOK_NONE + 1; hook < IR_HOOK_COUNT; hook++) {
+		chain->hook = hook;
+		if (has_hook(nlh, chain))
+			return true;
+	}
+	return false;
 }
 
 static int note_chain(const struct nlmsghdr *nlh, void *data)
@@ -82,8 +93,8 @@ static int note_chain(const struct nlmsghdr *nlh, void *data)
 	chain = ARENA_APPEND(reader->arena, names->chains, names->n_chains);
 	chain->name = arena_strdup(reader->arena, name);
 	attrs = nl_message_attrs(nlh, &n);
-	chain->is_base = nl_attr_find(attrs, n, NFTA_CHAIN_HOOK);
-	if (chain->is_base && !is_our_base_chain(nlh, chain))
+	chain->hook = IR_HOOK_NONE;
+	if (nl_attr_find(attrs, n, NFTA_CHAIN_HOOK) && !find_hook(nlh, chain))
 		reader->present->is_strange = true;
 	return 0;
 }

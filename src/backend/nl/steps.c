@@ -56,8 +56,20 @@ static void fill_new_chains(const struct nl_change *change, struct nl_batch *bat
 	struct nl_writer to = writer_to(change, batch);
 
 	for (uint32_t i = 0; i < change->to->n_chains; i++)
-		if (is_new(&change->chains[1][i]) && change->to->chains[i].is_base == base)
+		if (is_new(&change->chains[1][i]) &&
+		    (change->to->chains[i].hook != IR_HOOK_NONE) == base)
 			nl_fill_chain(&to, i);
+}
+
+/* What leads packets away ends before what holds for those that were: see needs_steps(). */
+static void empty_old_nat(const struct nl_change *change, struct nl_batch *batch)
+{
+	struct nl_writer from = writer_from(change, batch);
+
+	for (uint32_t i = 0; i < change->from->n_chains; i++)
+		if (is_gone(&change->chains[0][i]) &&
+		    change->from->chains[i].hook == IR_HOOK_NAT_OUTPUT)
+			nl_flush_chain(&from, i);
 }
 
 static void empty_changed_chains(const struct nl_change *change, struct nl_batch *batch)
@@ -212,6 +224,7 @@ void nl_write_switch(const struct nl_change *change, struct nl_batch *batch,
 {
 	*ret_counts = (struct nl_change_counts){ 0 };
 	count_chains_and_new_sets(change, ret_counts);
+	empty_old_nat(change, batch);
 	empty_changed_chains(change, batch);
 	exchange_all(change, batch, ELEMENT_DELETE_CHANGED);
 	ret_counts->elements += exchange_all(change, batch, ELEMENT_ADD);

@@ -7,12 +7,14 @@
  */
 #include "backend/nl/stmt.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 #include <libmnl/libmnl.h>
 #include <libnftnl/expr.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 
 /* As nft numbers them: the first of the 16-byte registers, and the second 4 bytes of it. */
@@ -32,6 +34,8 @@ enum expr_kind {
 	EXPR_REJECT,
 	EXPR_RESET, /* a reject without a code, which the kernel does not keep */
 	EXPR_VERDICT,
+	EXPR_DATA, /* an immediate value */
+	EXPR_NAT,
 	EXPR_KIND_COUNT
 };
 
@@ -40,7 +44,7 @@ static const char *const expr_names[] = {
 	[EXPR_FIB] = "fib",	      [EXPR_EXTHDR] = "exthdr",	  [EXPR_SOCKET] = "socket",
 	[EXPR_STRIP] = "exthdr",      [EXPR_BITWISE] = "bitwise", [EXPR_BYTEORDER] = "byteorder",
 	[EXPR_CMP] = "cmp",	      [EXPR_REJECT] = "reject",	  [EXPR_RESET] = "reject",
-	[EXPR_VERDICT] = "immediate",
+	[EXPR_VERDICT] = "immediate", [EXPR_DATA] = "immediate",  [EXPR_NAT] = "nat",
 };
 static_assert(ARRAY_SIZE(expr_names) == EXPR_KIND_COUNT, "every expr_kind needs a name");
 
@@ -250,6 +254,28 @@ static void put_prefix(struct nlmsghdr *nlh, struct nl_exprs *exprs, const struc
 	put_compare(nlh, exprs, NFT_CMP_EQ, s->value, length);
 }
 
+/* The lowest byte: of a field in host order that is the last one of the mask in network order. */
+static void put_masked(struct nlmsghdr *nlh, struct nl_exprs *exprs, const struct ir_stmt *s)
+{
+	const struct ir_field_desc *desc = &ir_fields[s->field];
+	uint8_t mask[IR_VALUE_MAX] = { 0 }, wanted[IR_VALUE_MAX] = { 0 };
+
+	mask[desc->length - 1] = s->mask;
+	wanted[desc->length - 1] = s->value[0];
+	if (desc->host_order) {
+		uint8_t copy[IR_VALUE_MAX];
+
+		to_host_order(mask, desc->length, copy);
+		memcpy(mask, copy, desc->length);
+		to_host_order(wanted, desc->length, copy);
+		memcpy(wanted, copy, desc->length);
+	}
+	put_load(nlh, exprs, s->field, desc->length, REG);
+	put_mask(nlh, exprs, mask, desc->length);
+	put_compare(nlh, exprs, s->op == IR_MASK_EQ ? NFT_CMP_EQ : NFT_CMP_NEQ, wanted,
+		    desc->length);
+}
+
 static void nl_match(struct nlmsghdr *nlh, struct nl_exprs *exprs, const struct ir_stmt *s)
 {
 	switch ((enum ir_op)s->op) {
@@ -267,10 +293,7 @@ static void nl_match(struct nlmsghdr *nlh, struct nl_exprs *exprs, const struct 
 		return;
 	case IR_MASK_EQ:
 	case IR_MASK_NE:
-		put_load(nlh, exprs, s->field, 1, REG);
-		put_mask(nlh, exprs, &s->mask, 1);
-		put_compare(nlh, exprs, s->op == IR_MASK_EQ ? NFT_CMP_EQ : NFT_CMP_NEQ, s->value,
-			    1);
+		put_masked(nlh, exprs, s);
 		return;
 	}
 	abort();
@@ -319,6 +342,31 @@ static void nl_strip(struct nlmsghdr *nlh, struct nl_exprs *exprs, enum ir_field
 
 	nftnl_expr_set_u8(expr, NFTNL_EXPR_EXTHDR_TYPE, (uint8_t)ir_fields[option].key);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
+	put_expr(nlh, expr);
+}
+
+static void put_data(struct nlmsghdr *nlh, struct nl_exprs *exprs, uint32_t reg, const void *data,
+		     uint32_t length)
+{
+	struct nftnl_expr *expr = exprs->kinds[EXPR_DATA];
+
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, reg);
+	nftnl_expr_set(expr, NFTNL_EXPR_IMM_DATA, data, length);
+	put_expr(nlh, expr);
+}
+
+static void nl_dnat(struct nlmsghdr *nlh, struct nl_exprs *exprs, const struct ir_stmt *s)
+{
+	struct nftnl_expr *expr = exprs->kinds[EXPR_NAT];
+	uint16_t port = htons(s->port);
+
+	put_data(nlh, exprs, REG, s->value, s->op == NFPROTO_IPV4 ? 4 : 16);
+	put_data(nlh, exprs, REG_SECOND, &port, sizeof(port));
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_FAMILY, s->op);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_REG_ADDR_MIN, REG);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_REG_PROTO_MIN, REG_SECOND);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
 	put_expr(nlh, expr);
 }
 
@@ -372,6 +420,9 @@ static int nl_stmt(struct nlmsghdr *nlh, struct nl_exprs *exprs, const struct ir
 		return 0;
 	case IR_STMT_REJECT:
 		nl_reject(nlh, exprs, s->op);
+		return 0;
+	case IR_STMT_DNAT:
+		nl_dnat(nlh, exprs, s);
 		return 0;
 	case IR_STMT_VERDICT:
 		return nl_verdict(nlh, exprs, ruleset, s);
