@@ -289,6 +289,12 @@ static void compare_entry(const struct diff *diff, struct entry *entry)
 	if (!entry->to || is_off(entry->to))
 		return;
 	if (entry->from)
+		ways_read(diff->from.rules,
+			  diff->from.owners.ways[number_of(&diff->from, entry->from)], diff->arena,
+			  &entry->before);
+	ways_read(diff->to.rules, diff->to.owners.ways[number_of(&diff->to, entry->to)],
+		  diff->arena, &entry->now);
+	if (entry->from)
 		likeness = find_likeness(diff, entry);
 	if (likeness == SAME)
 		return;

@@ -440,11 +440,16 @@ bool entry_changes_unit(const struct entry *entry)
 	return before && now ? strcmp(before, now) != 0 : before != now;
 }
 
+bool entry_changes_ways(const struct entry *entry)
+{
+	return !ways_equal(&entry->before, &entry->now);
+}
+
 bool entry_differs(const struct entry *entry)
 {
 	return !entry->from || !entry->to || entry->n_gained || entry->n_lost || entry->n_callers ||
 	       entry->answer.n || entry_changes_state(entry) || entry_changes_mode(entry) ||
-	       entry_changes_unit(entry);
+	       entry_changes_unit(entry) || entry_changes_ways(entry);
 }
 
 enum entry_effect entry_effect(const struct entry *entry)
@@ -511,6 +516,34 @@ static void put_unit(const struct entry *entry, const struct policy_set *to, str
 	writer_end(w, '}');
 }
 
+static void put_ways_of(const char *key, const struct ways *ways, struct writer *w)
+{
+	writer_key(w, key);
+	writer_begin(w, '{');
+	put_numbers("ipv4", ways->ports[0], w);
+	put_numbers("ipv6", ways->ports[1], w);
+	writer_end(w, '}');
+}
+
+/* The ports that are led to the proxy. */
+static void put_ways(const struct entry *entry, struct writer *w)
+{
+	writer_key(w, "led");
+	writer_begin(w, '{');
+	put_ways_of("before", &entry->before, w);
+	put_ways_of("now", &entry->now, w);
+	writer_end(w, '}');
+}
+
+static void put_ways_words(const struct entry *entry, struct arena *arena, struct writer *w)
+{
+	struct ways_line lines[WAYS_LINES_MAX];
+	size_t n = ways_words(&entry->before, &entry->now, arena, lines);
+
+	for (size_t i = 0; i < n; i++)
+		put_change('~', lines[i].text, lines[i].origin, w);
+}
+
 static const struct policy *policy_of(const struct service *service)
 {
 	return service ? service->policy : NULL;
@@ -534,12 +567,14 @@ void entry_write(const struct entry *entry, const struct entry_sets *sets, bool 
 	if (exactly) {
 		put_exactly(&entry->answer, policy_of(entry->from), policy_of(entry->to), arena, w);
 		put_callers(entry, w);
+		put_ways(entry, w);
 	}
 	writer_key(w, "changes");
 	writer_begin(w, '[');
 	put_words(&entry->question, &entry->answer, arena, w);
 	for (size_t i = 0; i < entry->n_callers; i++)
 		put_callers_words(entry, &entry->callers[i], arena, w);
+	put_ways_words(entry, arena, w);
 	writer_end(w, ']');
 	writer_end(w, '}');
 }

@@ -6,6 +6,7 @@
 #include "diff/callers.h"
 #include "diff/compare.h"
 #include "diff/owners.h"
+#include "diff/ways.h"
 #include "wire/writer.h"
 
 enum entry_effect { EFFECT_NONE, EFFECT_MORE, EFFECT_LESS, EFFECT_MIXED };
@@ -18,6 +19,7 @@ struct entry {
 	size_t n_gained, n_lost;
 	const struct callers_change *callers;
 	size_t n_callers;
+	struct ways before, now;
 	struct compare_question question;
 	struct compare_answer answer;
 };
@@ -29,6 +31,7 @@ struct entry_sets {
 
 bool entry_changes_state(const struct entry *entry);
 bool entry_changes_mode(const struct entry *entry);
+bool entry_changes_ways(const struct entry *entry);
 bool entry_changes_unit(const struct entry *entry);
 /* Whether there is anything to say. */
 bool entry_differs(const struct entry *entry);

@@ -8,13 +8,15 @@
 #include "plan/names.h"
 
 /* Chains and services stand in the same order, so the next one is mostly the right one. */
-static uint32_t service_of(const struct policy_set *set, const char *chain, size_t *next)
+static uint32_t service_of(const struct policy_set *set, const char *chain, size_t *next,
+			   enum chain_kind *ret_kind)
 {
 	const struct service *found;
 	const char *name;
 	size_t length;
 
-	if (name_parse_chain(chain, &name, &length) != CHAIN_SERVICE)
+	*ret_kind = name_parse_chain(chain, &name, &length);
+	if (*ret_kind != CHAIN_SERVICE && *ret_kind != CHAIN_WAY)
 		return OWNER_REFUSED;
 	if (*next < set->n_services && strcmp(set->services[*next].policy->service, name) == 0)
 		return (uint32_t)(*next)++;
@@ -31,14 +33,18 @@ static uint32_t *find_chains(const struct policy_set *set, const struct ir_rules
 {
 	uint32_t *services = arena_alloc(arena, rules->n_chains * sizeof(*services));
 	size_t next = 0;
+	enum chain_kind kind;
 
+	owners->ways = arena_alloc(arena, set->n_services * sizeof(*owners->ways));
 	owners->chains = arena_alloc(arena, set->n_services * sizeof(*owners->chains));
 	for (size_t i = 0; i < set->n_services; i++)
-		owners->chains[i] = IR_NONE;
+		owners->chains[i] = owners->ways[i] = IR_NONE;
 	for (uint32_t i = 0; i < rules->n_chains; i++) {
-		services[i] = service_of(set, rules->chains[i].name, &next);
-		if (services[i] != OWNER_REFUSED)
+		services[i] = service_of(set, rules->chains[i].name, &next, &kind);
+		if (services[i] != OWNER_REFUSED && kind == CHAIN_SERVICE)
 			owners->chains[services[i]] = i;
+		else if (services[i] != OWNER_REFUSED)
+			owners->ways[services[i]] = i;
 	}
 	return services;
 }

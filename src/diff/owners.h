@@ -23,6 +23,7 @@ struct owners {
 	struct owner *list; /* sorted by uid, disjoint; who is not in it is governed by nobody */
 	size_t n;
 	uint32_t *chains;    /* of each service; IR_NONE: it has none, for it is off */
+	uint32_t *ways;	     /* the same, of those that lead connections to the proxy */
 	struct ranges *uids; /* of each service */
 };
 

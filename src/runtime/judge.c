@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "kernel/route.h"
+#include "kernel/tracked.h"
 #include "plan/names.h"
 
 enum {
@@ -73,6 +74,7 @@ void judge_packet(const struct live_socket *socket, const struct families *famil
 		.tcp_flags = next_flags(socket),
 		.oifname = "",
 		.direction = PACKET_ORIGINAL,
+		.nat = EVAL_NAT_LATER,
 		.has_mptcp = socket->is_mptcp,
 		.time_ns = time_ns,
 	};
@@ -97,6 +99,7 @@ struct judge {
 	struct sockets *sockets;
 	const struct ir_ruleset *rules;
 	struct routes *routes;
+	struct tracked *tracked; /* NULL: not needed yet, or not to be had */
 	struct families families;
 	struct arena *arena; /* of the findings */
 	int64_t time_ns;
@@ -209,6 +212,18 @@ static void explain(const struct judge *judge, const struct eval_result *result,
 	}
 }
 
+/* Whether a connection that the rules would lead to the proxy is one that they did not: it is older
+ * than they are, and goes where it says. Where the kernel cannot be asked, its next packet is
+ * refused all the same.
+ */
+static bool is_astray(struct judge *judge, const struct live_socket *socket)
+{
+	if (!judge->tracked && tracked_open(&judge->tracked) < 0)
+		return false;
+	return tracked_is_led(judge->tracked, &socket->from, socket->sport, &socket->to,
+			      socket->dport) == 0;
+}
+
 static int judge_socket(const struct live_socket *socket, void *data)
 {
 	struct judge *judge = data;
@@ -234,6 +249,10 @@ static int judge_socket(const struct live_socket *socket, void *data)
 		packet.oifname = way.oifname;
 	refused = r == 0 ? is_refused(judge, &packet, &result) :
 			   is_refused_anyway(judge, &packet, &result);
+	if (!refused && result.led && is_astray(judge, socket)) {
+		packet.nat = EVAL_NAT_NONE;
+		refused = is_refused(judge, &packet, &result);
+	}
 	if (!refused)
 		return 0;
 	finding = ARENA_APPEND(judge->arena, judge->findings, judge->n_findings);
@@ -412,6 +431,7 @@ int judge_sockets(struct sockets *sockets, const struct policy_set *set,
 	 */
 	families_read(set, scratch, &judge.families);
 	r = find_all(&judge, diags);
+	tracked_close(judge.tracked);
 	if (r < 0)
 		return r;
 	if (judge.n_unknown)

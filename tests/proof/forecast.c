@@ -58,9 +58,13 @@ static enum packet_direction find_direction(const struct flows *flows, const str
 
 	if (!is_tracked(flows, t))
 		return PACKET_UNTRACKED;
+	/* What came the other way got another port, where the ways would have been the same. */
 	for (size_t i = 0; i < flows->n; i++)
-		if (flow_equal(&flows->list[i], &back))
-			return PACKET_REPLY;
+		if (flows->list[i].led && flow_equal(&flows->list[i], &there))
+			return PACKET_ORIGINAL;
+	for (size_t i = 0; i < flows->n; i++)
+		if (!flows->list[i].led && flow_equal(&flows->list[i], &back))
+			return PACKET_REPLY; /* of one that was led away the proxy's would be one */
 	return PACKET_ORIGINAL;
 }
 
