@@ -52,6 +52,14 @@ static bool is_refused_directly(const json_t *answer)
 	return !json_is_string(directly) || strcmp(json_string_value(directly), "allowed") != 0;
 }
 
+/* Its connections end at the proxy, whatever address they name ("transparent"). */
+static bool is_led(const json_t *answer)
+{
+	const char *directly = json_string_value(json_object_get(answer, "directly"));
+
+	return directly && strcmp(directly, "led") == 0;
+}
+
 static const char *user_words(struct cli *cli, const json_t *who)
 {
 	if (json_is_integer(json_object_get(who, "uid")) && !get_number(who, "uid"))
@@ -131,8 +139,13 @@ static void print_headline(const struct screen *s)
 		       would ? "ALLOWED FOR NOW" : "ALLOWED", s->style.plain, sentence(s, false));
 		return;
 	}
+	if (is_led(s->answer) && !s->question->is_name) {
+		printf("%s%sBY NAME ONLY%s: %s, as far as the proxy lets it.\n", s->style.bold,
+		       s->style.yellow, s->style.plain, sentence(s, false));
+		return;
+	}
 	json_array_foreach(list, i, one) {
-		n += verdict_is_refused(one) == refused;
+		n += verdict_is_refused(one) == refused || is_led(s->answer);
 		would = would || (get_bool(one, "would_refuse") && !is_proxied(s->answer));
 	}
 	printf("%s%s%s%s: %s", s->style.bold,
@@ -457,6 +470,8 @@ static void print_proxy(struct screen *s)
 		printf("  %sDirectly%s: not known; %s cannot be resolved here: %s.\n",
 		       s->style.bold, s->style.plain, get_text(s->cli, s->answer, "host"),
 		       printable(s->cli, s->question->unresolved));
+	else if (is_led(s->answer))
+		printf("  %sDirectly%s: led to the proxy.\n", s->style.bold, s->style.plain);
 	else
 		printf("  %sDirectly%s%s: %s.\n", s->style.bold, s->style.plain,
 		       is_proxied(s->answer) && is_refused_directly(s->answer) ?

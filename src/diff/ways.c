@@ -6,7 +6,7 @@
  */
 #include "diff/ways.h"
 
-#include <linux/netfilter.h>
+#include <sys/socket.h>
 
 #include "diff/words.h"
 
@@ -51,7 +51,7 @@ void ways_read(const struct ir_ruleset *rules, uint32_t chain, struct arena *are
 			ret_ways->origin = &rule->origin;
 		for (uint32_t j = 0; j < rule->n_stmts; j++)
 			add_ports(rules, &rules->stmts[rule->first_stmt + j], arena,
-				  &ret_ways->ports[last->op == NFPROTO_IPV6]);
+				  &ret_ways->ports[last->op == AF_INET6 /* as NFPROTO_IPV6 */]);
 	}
 }
 

@@ -298,7 +298,8 @@ static void advise_transparent(const struct policy_set *set, const struct policy
 		return;
 	if (!policy->proxy)
 		warn_at(policy, policy->transparent_place, diags,
-			"connections are led to the proxy, which \"proxy\": false keeps the service "
+			"connections are led to the proxy, which \"proxy\": false keeps the "
+			"service "
 			"from: none is led anywhere; remove one of the two");
 	else if (set->config.proxy_is_external)
 		warn_at(policy, policy->transparent_place, diags,

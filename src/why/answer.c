@@ -26,7 +26,8 @@ void answer_put_place(struct why *why, const struct policy *policy, struct place
 static const char *line_text(struct why *why, const struct reason *reason)
 {
 	const char *text = edit_excerpt(reason->policy, reason->place, why->arena);
-	bool is_switch = strcmp(reason->key, "dns") == 0 || strcmp(reason->key, "proxy") == 0;
+	bool is_switch = strcmp(reason->key, "dns") == 0 || strcmp(reason->key, "proxy") == 0 ||
+			 strcmp(reason->key, "transparent") == 0;
 
 	if (!is_switch)
 		return text;

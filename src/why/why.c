@@ -188,16 +188,26 @@ static void put_who(struct why *why)
 	writer_end(why->w, '}');
 }
 
+/* Whether it all ends at the proxy, which decides then ("transparent"). */
+static bool is_led(const struct why *why, const struct asked *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].has_call || list[i].has_answer || !list[i].call.result.led)
+			return false;
+	return why->world->is_standing && n > 0;
+}
+
 static void put_answer(struct why *why, const struct asked *list, size_t n)
 {
 	struct remedy *remedies = arena_alloc(why->arena, n * sizeof(*remedies));
 	struct remedy all = { .turn.arena = why->arena, .enforce.arena = why->arena };
 	struct proxied proxied;
-	bool refused = false;
+	bool refused = false, led;
 
 	proxied_find(why, list, n, &proxied);
 	if (why->is_unresolved) /* it is the port alone */
 		n = 0;
+	led = is_led(why, list, n);
 	for (size_t i = 0; i < n; i++) {
 		remedy_find(why->world, &list[i], why->arena, &remedies[i]);
 		refused = refused || (why->world->is_standing && asked_is_refused(&list[i]));
@@ -206,15 +216,19 @@ static void put_answer(struct why *why, const struct asked *list, size_t n)
 	if (n == 0)
 		refused = !proxied_passes(&proxied);
 	writer_put_text(why->w, "verdict",
-			refused && !proxied_allows(&proxied) ? "refused" : "allowed");
-	writer_put_text(why->w, "directly", n == 0 ? NULL : refused ? "refused" : "allowed");
+			(refused || led) && !proxied_allows(&proxied) ? "refused" : "allowed");
+	writer_put_text(why->w, "directly",
+			n == 0	? NULL :
+			led	? "led" :
+			refused ? "refused" :
+				  "allowed");
 	put_who(why);
 	writer_key(why->w, "answers");
 	writer_begin(why->w, '[');
 	for (size_t i = 0; i < n; i++) {
 		answer_put_asked(why, &list[i], &remedies[i]);
-		if (refused && !asked_is_refused(&list[i]))
-			continue;
+		if (led || (refused && !asked_is_refused(&list[i])))
+			continue; /* to go there directly is not what is asked */
 		changes_merge(&all.turn, &remedies[i].turn);
 		changes_merge(&all.enforce, &remedies[i].enforce);
 		all.hint = all.hint ? all.hint : remedies[i].hint;
