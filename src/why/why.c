@@ -216,7 +216,9 @@ static void put_answer(struct why *why, const struct asked *list, size_t n)
 	if (n == 0)
 		refused = !proxied_passes(&proxied);
 	writer_put_text(why->w, "verdict",
-			(refused || led) && !proxied_allows(&proxied) ? "refused" : "allowed");
+			(led ? !proxied_passes(&proxied) : refused && !proxied_allows(&proxied)) ?
+				"refused" :
+				"allowed");
 	writer_put_text(why->w, "directly",
 			n == 0	? NULL :
 			led	? "led" :
