@@ -412,6 +412,8 @@ static void absurd_sizes(void **state)
 	assert_int_equal(read_large("GET /", 'a', HEAD_TARGET_MAX - 1, fields, &status), 1);
 	assert_int_equal(read_large("GET /", 'a', HEAD_TARGET_MAX, fields, &status), -EBADMSG);
 	assert_int_equal(status, 414);
+	assert_int_equal(read_large("GET /", 'a', 12000, fields, &status), -EBADMSG);
+	assert_int_equal(status, 414);
 	assert_int_equal(read_large("GET /", 'a', 2 * HEAD_MAX, "", &status), -EBADMSG);
 	assert_int_equal(status, 414);
 	assert_int_equal(read_large("GET /", 'a', HEAD_TARGET_MAX / 2, "", &status), 0);
