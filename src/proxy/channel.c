@@ -37,6 +37,7 @@ struct channel {
 	LIST_HEAD(, watch) watches;
 	struct scope *scopes; /* of link-local servers */
 	size_t n_scopes;
+	int trouble;
 };
 
 /* --- its sockets and timers */
@@ -108,7 +109,11 @@ static void on_socket_state(void *data, ares_socket_t fd, int readable, int writ
 
 static ares_socket_t sock_open(int family, int type, int protocol, void *data)
 {
-	return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	struct channel *channel = data;
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+
+	channel->trouble = fd < 0 ? -errno : 0;
+	return fd;
 }
 
 static int sock_close(ares_socket_t fd, void *data)
@@ -116,20 +121,30 @@ static int sock_close(ares_socket_t fd, void *data)
 	return close(fd);
 }
 
+static int connect_noting(struct channel *channel, int fd, const struct sockaddr *address,
+			  socklen_t length)
+{
+	int r = connect(fd, address, length);
+
+	if (r < 0 && errno != EINPROGRESS)
+		channel->trouble = -errno;
+	return r;
+}
+
 /* c-ares 1.18 knows no scopes; and the interface may be another one than a minute ago. */
 static int sock_connect(ares_socket_t fd, const struct sockaddr *address, ares_socklen_t length,
 			void *data)
 {
-	const struct channel *channel = data;
+	struct channel *channel = data;
 	struct sockaddr_in6 v6;
 
 	if (address->sa_family != AF_INET6 || length < sizeof(v6))
-		return connect(fd, address, length);
+		return connect_noting(channel, fd, address, length);
 	memcpy(&v6, address, sizeof(v6));
 	for (size_t i = 0; i < channel->n_scopes; i++)
 		if (!memcmp(&v6.sin6_addr, channel->scopes[i].address.bytes, 16))
 			v6.sin6_scope_id = if_nametoindex(channel->scopes[i].interface);
-	return connect(fd, (struct sockaddr *)&v6, sizeof(v6));
+	return connect_noting(channel, fd, (struct sockaddr *)&v6, sizeof(v6));
 }
 
 static ares_ssize_t sock_receive(ares_socket_t fd, void *bytes, size_t n, int flags,
@@ -226,6 +241,11 @@ static int open_ares(struct channel *channel, const struct resolve_options *opti
 		return -ENOMEM;
 	ares_set_socket_functions(channel->ares, &sock_functions, channel);
 	return 0;
+}
+
+int channel_trouble(const struct channel *channel)
+{
+	return channel->trouble;
 }
 
 char *channel_servers(const struct channel *channel)

@@ -25,6 +25,9 @@ int channel_set_servers(struct channel *channel, const struct resolve_options *o
 void channel_send(struct channel *channel, const unsigned char *packet, int n, ares_callback fn,
 		  void *data);
 
+/* -errno: why the latest packet had no socket, which c-ares does not tell; 0: it had one. */
+int channel_trouble(const struct channel *channel);
+
 char *channel_servers(const struct channel *channel); /* "192.0.2.53, 2001:db8::53"; malloc'd */
 
 #endif

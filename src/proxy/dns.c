@@ -189,6 +189,9 @@ static void on_half(void *data, int status, int timeouts, unsigned char *bytes, 
 	/* c-ares has seen to it that ID and question fit, and that there is a header. */
 	half->error =
 		status == ARES_SUCCESS ? error_of_rcode(bytes[3] & 0xf) : error_of_status(status);
+	if (status != ARES_SUCCESS && half->error == -EIO &&
+	    channel_trouble(question->line->channel))
+		half->error = channel_trouble(question->line->channel);
 	if (!half->error)
 		half->error = read_addresses(half, bytes, n);
 	half->is_done = true;

@@ -217,9 +217,11 @@ static char *error_words(const struct resolver *resolver, const char *name, int 
 	else if (error == -ETIMEDOUT)
 		r = asprintf(&words, "no answer from %s in %g s", servers,
 			     resolver->timeout_ms / 1000.0);
-	else
+	else if (error == -EIO)
 		r = asprintf(&words, "%s cannot be looked up: %s refuses, fails or does not run",
 			     name, servers);
+	else
+		r = asprintf(&words, "%s cannot be looked up: %s", name, strerror(-error));
 	return r < 0 ? NULL : words;
 }
 

@@ -23,7 +23,8 @@ enum {
 };
 
 struct resolution {
-	int error; /* 0, -ENOENT (no such name), -ENODATA (it has no address), -ETIMEDOUT, -EIO, ...
+	int error; /* 0, -ENOENT (no such name), -ENODATA (it has no address), -ETIMEDOUT, -EIO (no
+		     server answers), -ENETUNREACH, -EMFILE, ...
 		    */
 	const char *words; /* of the error: "example.org does not exist", "no answer from 192.0.2.53
 			      in 10 s"; NULL where there is none */
