@@ -34,7 +34,7 @@ struct channel {
 	struct event_base *base;
 	ares_channel ares;
 	struct event *timer;
-	LIST_HEAD(, watch) watches;
+	LIST_HEAD(watches, watch) watches;
 	struct scope *scopes; /* of link-local servers */
 	size_t n_scopes;
 	int trouble;
@@ -78,12 +78,11 @@ static void watch_free(struct watch *watch)
 
 static struct watch *find_watch(const struct channel *channel, int fd)
 {
-	struct watch *watch;
+	struct watch *watch = LIST_FIRST(&channel->watches);
 
-	LIST_FOREACH(watch, &channel->watches, entry)
-	if (watch->fd == fd)
-		return watch;
-	return NULL;
+	while (watch && watch->fd != fd)
+		watch = LIST_NEXT(watch, entry);
+	return watch;
 }
 
 static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable)

@@ -67,7 +67,7 @@ struct server {
 struct dns {
 	struct event_base *base;
 	struct line lines[CHANNELS];
-	LIST_HEAD(, question) questions;
+	LIST_HEAD(questions, question) questions;
 	unsigned n_open;
 	int timeout_ms;
 	struct server servers[SERVERS_MAX];

@@ -74,7 +74,7 @@ struct resolver {
 	struct event *teller;
 	struct queries due;
 	unsigned tell_turn;
-	LIST_HEAD(, followed) followed;
+	LIST_HEAD(all_followed, followed) followed;
 	size_t n_followed;
 	unsigned follow_turn;
 };
@@ -131,15 +131,12 @@ static void name_free(struct name *name)
 /* The one that was not asked for the longest time, of those that nobody waits for. */
 static void forget_one(struct resolver *resolver)
 {
-	struct name *name;
+	struct name *name = TAILQ_LAST(&resolver->names, names);
 
-	TAILQ_FOREACH_REVERSE(name, &resolver->names, names, entry)
-	{
-		if (name->n_queries || name->n_questions)
-			continue;
+	while (name && (name->n_queries || name->n_questions))
+		name = TAILQ_PREV(name, names, entry);
+	if (name)
 		name_free(name);
-		return;
-	}
 }
 
 static struct name *get_name(struct resolver *resolver, const char *text)
@@ -171,7 +168,7 @@ static struct name *get_name(struct resolver *resolver, const char *text)
 static void look_at_hosts(struct resolver *resolver, int64_t now_ms)
 {
 	const struct timeval at_once = { 0 };
-	struct followed *followed;
+	struct followed *at;
 
 	if (!resolver->hosts || now_ms - resolver->hosts_looked_ms < HOSTS_LOOK_MS)
 		return;
@@ -179,8 +176,8 @@ static void look_at_hosts(struct resolver *resolver, int64_t now_ms)
 	if (!hosts_file_update(resolver->hosts))
 		return;
 	resolver->edition++;
-	LIST_FOREACH(followed, &resolver->followed, entry)
-	event_add(followed->timer, &at_once);
+	for (at = LIST_FIRST(&resolver->followed); at; at = LIST_NEXT(at, entry))
+		event_add(at->timer, &at_once);
 }
 
 static bool is_known(const struct name *name, int64_t now_ms)
