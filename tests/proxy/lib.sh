@@ -32,6 +32,15 @@ PROXY_LIB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${UIDWALL_PROXY:=$builddir/uidwall-proxy}"
 export UIDWALL_PROXY
 
+# As netns/lib.sh has it, and with what the proxy says.
+eval "$(declare -f fail | sed '1s/^fail/fail_of_netns/')"
+fail() {
+	fail_of_netns "$@"
+	((n_failed == 1)) || return 0
+	note "--- the proxy's log"
+	tail -n 20 "$T/proxy.log" 2>/dev/null | sed 's/^/# /'
+}
+
 RAW=$PROXY_LIB_DIR/raw.py
 CA=$T/ca.pem
 PROXY4=http://127.0.0.1:3128 PROXY6='http://[::1]:3128'
@@ -172,7 +181,7 @@ web_make() {
 # world_make: all of it
 world_make() {
 	local tool tls
-	[[ -x $UIDWALL_PROXY ]] || skip_all "uidwall-proxy is not built"
+	[[ -x $UIDWALL_PROXY ]] || die "no $UIDWALL_PROXY: build it first"
 	for tool in nginx dnsmasq openssl python3 curl; do
 		command -v "$tool" >/dev/null || skip_all "needs the program $tool"
 	done
@@ -213,12 +222,13 @@ proxy_answers() {
 	[[ $status == 403 ]]
 } 2>/dev/null
 
-# As its unit does, which starts it as its user. $PROXY_OPTIONS: words of its command line.
+# As its unit does, which starts it as its user; a search for leaks would want more of /proc than its sandbox
+# leaves. $PROXY_OPTIONS: words of its command line.
 start_proxy() {
 	install -m 755 "$UIDWALL_PROXY" "$T/bin/uidwall-proxy"
 	# shellcheck disable=SC2086
-	"$T/bin/uidwall-proxy" --config "$CONFIG" --control "$CONTROL" ${PROXY_OPTIONS:-} \
-		>>"$T/proxy.records" 2>>"$T/proxy.log" </dev/null &
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 "$T/bin/uidwall-proxy" --config "$CONFIG" \
+		--control "$CONTROL" ${PROXY_OPTIONS:-} >>"$T/proxy.records" 2>>"$T/proxy.log" </dev/null &
 	echo $! >"$T/proxy.pid"
 	wait_until 10 proxy_answers || die "the proxy does not come up: $(tail -n 20 "$T/proxy.log")"
 }
