@@ -45,6 +45,7 @@ struct conns_options {
 	void *data;
 	const char *upstream; /* the site's proxy that everything goes through; NULL: none */
 	uint16_t upstream_port;
+	const char *authorization; /* basic_field() for it, or NULL */
 	unsigned n_slots, n_pipes;
 	unsigned first_bytes_ms, idle_ms, lifetime_ms; /* 0: no limit */
 };

@@ -238,7 +238,7 @@ static int get_error(struct dial *dial, CURLcode code, struct dial_result *resul
 
 	curl_easy_getinfo(dial->easy, CURLINFO_OS_ERRNO, &os_error);
 	curl_easy_getinfo(dial->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-	if (connect_status == 407) {
+	if (connect_status == 407 || connect_status == 401) { /* 401: tinyproxy */
 		result->words = "the site's proxy does not take our credentials";
 		return -EACCES;
 	}

@@ -37,6 +37,20 @@ static void end_request(struct conn *conn)
 	up->has_ended = up->is_quiet = true;
 }
 
+/* The site's proxy gets its own field behind the request line; what a client sent for one is gone.
+ */
+static int put_head(struct conn *conn, const char *written, size_t n)
+{
+	const char *authorization = conn->all->options.authorization;
+	const char *line_end = memchr(written, '\n', n);
+	size_t n_line = line_end && authorization ? (size_t)(line_end + 1 - written) : 0;
+	int r = relay_put(&conn->relay, RELAY_UP, written, n_line);
+
+	if (r == 0 && n_line)
+		r = relay_put(&conn->relay, RELAY_UP, authorization, strlen(authorization));
+	return r < 0 ? r : relay_put(&conn->relay, RELAY_UP, written + n_line, n - n_line);
+}
+
 void exchange_begin(struct conn *conn)
 {
 	static _Thread_local char written[HEAD_WRITE_MAX];
@@ -48,7 +62,7 @@ void exchange_begin(struct conn *conn)
 	conn->stage = CONN_AWAITING;
 	conn->relay.ways[RELAY_UP].frame = frame_up;
 	conn->relay.ways[RELAY_DOWN].may_read = false;
-	r = n < 0 ? (int)n : relay_put(&conn->relay, RELAY_UP, written, (size_t)n);
+	r = n < 0 ? (int)n : put_head(conn, written, (size_t)n);
 	if (r == 0) {
 		const char *body = conn->in + head->length;
 		size_t n_body = conn->n_in - head->length;
@@ -113,6 +127,9 @@ static int look(struct conn *conn)
 		r = head_read(conn->in, conn->n_in, HEAD_RESPONSE, conn->response, &error);
 		if (r <= 0)
 			return r;
+		/* Asking the app for the site's password would be asking the wrong one. */
+		if (conn->response->status == 407)
+			return -EACCES;
 		r = take_response(conn);
 	} while (r == 0 && conn->n_in);
 	return r;
@@ -142,7 +159,8 @@ void exchange_read(struct conn *conn)
 		r = conn_keep(conn, conn_scratch, (size_t)n, 2 * HEAD_MAX);
 		r = r < 0 ? r : look(conn);
 		if (r < 0) {
-			fail(conn, "the target's answer is no proper HTTP");
+			fail(conn, r == -EACCES ? "the site's proxy does not take our credentials" :
+						  "the target's answer is no proper HTTP");
 			return;
 		}
 		if (r > 0) {

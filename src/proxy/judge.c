@@ -149,6 +149,17 @@ static void bad_request(struct conn *conn, const struct head_error *error)
 	judge_fail(conn, error->status, "bad-request", error->why);
 }
 
+/* These bytes, which may be some of those that are kept, and no others. */
+static int keep_only(struct conn *conn, const char *bytes, size_t n)
+{
+	if (conn->n_in) {
+		memmove(conn->in, bytes, n);
+		conn->n_in = n;
+		return 0;
+	}
+	return n ? conn_keep(conn, bytes, n, SIZE_MAX) : 0;
+}
+
 /* -ENOMEM, or 0: the connection went on from here. */
 static int take_request(struct conn *conn, const struct head *head, const char *bytes, size_t n)
 {
@@ -156,9 +167,7 @@ static int take_request(struct conn *conn, const struct head *head, const char *
 	conn->port = conn->caller.is_redirected ? conn->caller.to_port : head->port;
 	if (head->is_connect) {
 		conn->way = RECORD_CONNECT;
-		conn->n_in = 0;
-		if (n > head->length &&
-		    conn_keep(conn, bytes + head->length, n - head->length, SIZE_MAX) < 0)
+		if (keep_only(conn, bytes + head->length, n - head->length) < 0)
 			return -ENOMEM;
 	} else {
 		conn->way = conn->caller.is_redirected ? RECORD_PLAIN_HTTP : RECORD_HTTP;

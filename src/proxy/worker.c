@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "proxy/basic.h"
 #include "proxy/conn.h"
 
 enum {
@@ -44,6 +45,7 @@ struct worker {
 	struct owners *owners;
 	struct resolver *resolver;
 	struct dialer *dialer;
+	char *authorization; /* of the site's proxy */
 	struct conns *conns;
 	struct event *listeners[PROXY_LISTENERS_MAX];
 	struct event *orders, *pause;
@@ -218,9 +220,13 @@ static int make_dialer(struct worker *worker)
 	char credentials[1024] = "";
 	int r;
 
-	if (upstream->user)
+	if (upstream->user) {
+		worker->authorization = basic_field(upstream->user, upstream->password);
+		if (!worker->authorization)
+			return -ENOMEM;
 		snprintf(credentials, sizeof(credentials), "%s:%s", upstream->user,
-			 upstream->password ? upstream->password : "");
+			 upstream->password);
+	}
 	r = dialer_new(
 		&(struct dialer_options){
 			.base = worker->base,
@@ -249,6 +255,7 @@ static int make_conns(struct worker *worker)
 			.data = worker->options.data,
 			.upstream = options->upstream.host,
 			.upstream_port = options->upstream.port,
+			.authorization = worker->authorization,
 			.n_slots = worker->options.n_slots,
 			.n_pipes = worker->options.n_pipes,
 			.first_bytes_ms = 1000 * (options->first_byte_s ? options->first_byte_s :
@@ -323,6 +330,7 @@ static void free_parts(struct worker *worker)
 	dialer_free(worker->dialer);
 	resolver_free(worker->resolver);
 	owners_close(worker->owners);
+	free(worker->authorization);
 	if (worker->base)
 		event_base_free(worker->base);
 	fd_close(worker->reserve);
