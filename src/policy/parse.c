@@ -340,7 +340,8 @@ static const struct key policy_key_list[] = {
 	{ "hosts", KEY_OPTIONAL, &value_hosts, AT(policy, hosts), KEY_NO_PLACE, "[]",
 	  "names that the proxy reaches for it; ports 80 and 443 where none is given" },
 	{ "transparent", KEY_OPTIONAL, &value_bool, AT(policy, transparent),
-	  AT(policy, transparent_place), "false", "its web connections are led to the proxy" },
+	  AT(policy, transparent_place), "false",
+	  "its TCP connections to ports 80, 443 and those in \"hosts\" are led to the proxy" },
 	{ "connect", KEY_OPTIONAL, &value_connect, AT(policy, connect), KEY_NO_PLACE, "[]",
 	  "what it may connect to directly" },
 	{ "listen", KEY_OPTIONAL, &value_listen, AT(policy, listen), KEY_NO_PLACE, "[]",
@@ -498,8 +499,6 @@ size_t policy_keys_without_effect(const struct policy *policy, const char *ret_n
 		const char *name;
 		bool used;
 	} keys[] = {
-		{ "hosts", policy->n_hosts > 0 },
-		{ "transparent", policy->transparent },
 		{ "socket", policy->socket_path != NULL },
 	};
 	size_t n = 0;

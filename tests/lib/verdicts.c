@@ -106,6 +106,12 @@ static void parse_oddity(const char *word, char **rest, struct packet *packet)
 		packet->has_routing_header = true;
 	else if (strcmp(word, "original") == 0)
 		packet->direction = PACKET_ORIGINAL;
+	else if (strcmp(word, "bound") == 0)
+		packet->is_bound = true;
+	else if (strcmp(word, "later") == 0)
+		packet->nat = EVAL_NAT_LATER;
+	else if (strcmp(word, "older") == 0)
+		packet->nat = EVAL_NAT_NONE;
 	else if (strcmp(word, "reply") == 0)
 		packet->direction = PACKET_REPLY;
 	else if (strcmp(word, "just-before-2030") == 0)

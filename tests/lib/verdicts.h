@@ -4,7 +4,8 @@
  * Who, protocol, where to, and what is odd about it, as in "app tcp 127.0.0.1:5432 by eth0 from
  * 3000 ack". TCP without flags is an initial SYN; loopback addresses leave by lo, others by eth0;
  * ICMP asks for an echo; it is before 2030 unless "in-2030". "in 3/5": of a socket in control group
- * 5, which is in 3.
+ * 5, which is in 3. "bound": to the interface; "later", "older": of a connection that the rules led
+ * away, or from before.
  */
 #ifndef UIDWALL_TESTS_LIB_VERDICTS_H
 #define UIDWALL_TESTS_LIB_VERDICTS_H

@@ -84,6 +84,11 @@ static struct scene *make_scene(void)
 		    "{ \"user\": 1008, \"listen\": [{ \"port\": \"20000-29999\", \"from\": [1002] "
 		    "}] }");
 	scene_write(scene, "range.json", "{ \"uids\": \"60000-60999\", \"dns\": false }");
+	scene_write(scene, "led.json",
+		    "{ \"uids\": \"70000-70009\", \"hosts\": [\"a.example:25\"],\n"
+		    "  \"connect\": [{ \"to\": \"198.51.100.0/24\", \"port\": \"20-100\" }],\n"
+		    "  \"transparent\": true }");
+	scene_write(scene, "beside.json", "{ \"user\": 70005 }");
 	scene_write(scene, "named.json", "{ \"user\": 60500 }");
 	write_many(scene);
 	scene_begin(scene);
@@ -443,6 +448,42 @@ static void test_states(void **state)
 	judge_all(cases, ARRAY_SIZE(cases));
 }
 
+#define LED "led.json:3 transparent"
+
+/* What is led to the proxy, and what is not. */
+static void test_transparent(void **state)
+{
+	static const struct verdict_case cases[] = {
+		{ "70000 tcp 203.0.113.1:443 original", EVAL_ACCEPT, LED },
+		{ "70000 tcp [2001:db8::9]:80 original ecn", EVAL_ACCEPT, LED },
+		{ "70000 tcp 203.0.113.1:25 original", EVAL_ACCEPT, LED },
+		{ "70000 tcp 203.0.113.1:26 original", EVAL_RESET, NO_LINE("led") },
+		{ "70000 udp 203.0.113.1:443 original", EVAL_PROHIBITED, NO_LINE("led") },
+		{ "70000 tcp 203.0.113.1:443", EVAL_RESET, NO_LINE("led") }, /* no conntrack */
+		{ "70000 tcp 203.0.113.1:443 reply", EVAL_RESET, NO_LINE("led") },
+		{ "70000 tcp 203.0.113.1:443 original ack", EVAL_RESET, NO_LINE("led") },
+		{ "70000 tcp 203.0.113.1:443 original ack later", EVAL_ACCEPT, LED },
+		{ "70000 tcp 203.0.113.1:443 original ack older", EVAL_RESET, NO_LINE("led") },
+		{ "70000 tcp 203.0.113.1:443 original bound", EVAL_DROP, LED },
+		{ "70000 tcp 203.0.113.1:443 original by lo", EVAL_RESET, NO_LINE("led") },
+		{ "70000 tcp 127.0.0.1:443 original", EVAL_RESET, NO_LINE("led") },
+		{ "70000 tcp 127.0.0.1:3128 original by eth0", EVAL_RESET, NO_LINE("led") },
+		{ "70000 tcp 127.0.0.1:3128 original", EVAL_ACCEPT, "led.json proxy" },
+		{ "70000 tcp 198.51.100.1:80 original", EVAL_ACCEPT, "led.json:2 connect" },
+		{ "70000 tcp 198.51.100.1:80 original bound", EVAL_ACCEPT, "led.json:2 connect" },
+		{ "70000 tcp 198.51.100.1:443 original", EVAL_ACCEPT, LED },
+		{ "70000 tcp 192.0.2.53:53 original", EVAL_ACCEPT, "led.json dns" },
+		{ "70000 tcp 203.0.113.1:443 original options", EVAL_RESET,
+		  "led.json IP options are refused", "led" },
+		{ "70005 tcp 203.0.113.1:443 original", EVAL_RESET, NO_LINE("beside") },
+		{ "app tcp 203.0.113.1:443 original", EVAL_RESET, NO_LINE("app") },
+		{ "other tcp 203.0.113.1:443 original bound", EVAL_ACCEPT, NULL },
+	};
+
+	(void)state;
+	judge_all(cases, ARRAY_SIZE(cases));
+}
+
 /* Ranges, their edges, and who beats them. */
 static void test_ranges(void **state)
 {
@@ -526,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_sanity),
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_transparent),
 		cmocka_unit_test(test_long_lists),
 	};
 
