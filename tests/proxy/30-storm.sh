@@ -33,6 +33,7 @@ serves() {
 }
 
 # at_rest N: as many descriptors as before, but for pipes that are kept for the next
+# shellcheck disable=SC2317 # by wait_until
 at_rest() {
 	local pipes
 	pipes=$(find "/proc/$(proxy_pid)/fd" -type l -lname 'pipe:*' | wc -l)
@@ -58,7 +59,6 @@ wait "$storm"
 note "$(cat "$T/storm"), $changes changes of the lists, $(wc -l <"$T/proxy.records") records"
 is "a storm of clients, and it was one" "$(($(cut -d' ' -f1 "$T/storm") > 50 * SECONDS_EACH))" = 1
 check "the proxy stands" proxy_alive
-proxy_alive || note "$(grep -v 'lists of' "$T/proxy.log" | head -n 80)"
 check "and serves" serves
 check "and holds no descriptor of theirs" wait_until 6 at_rest "$before"
 first=$(memory)
@@ -66,21 +66,17 @@ as blog "$PROXY_LIB_DIR/storm.py" "$SECONDS_EACH" "$((SEED + 1))" >"$T/storm"
 wait_until 6 at_rest "$before"
 second=$(memory)
 note "memory after each: $first and $second KiB"
-is "a second one makes it no larger" "$second" -lt $((first + first / 4))
+# A sanitizer's allocator keeps what was freed for a while.
+if ! readelf -d "$UIDWALL_PROXY" | grep -q 'NEEDED.*asan'; then
+	is "a second one makes it no larger" "$second" -lt $((first + first / 4))
+fi
 
-# --- as few descriptors as there can be
-stop_proxy
-PROXY_LIMIT=300
-(
-	ulimit -n "$PROXY_LIMIT"
-	exec "$T/bin/uidwall-proxy" --config "$CONFIG" --control "$CONTROL" >>"$T/proxy.records" 2>>"$T/proxy.log" </dev/null
-) &
-echo $! >"$T/proxy.pid"
-wait_until 5 proxy_answers
+# --- no descriptors left, whatever it counted on
+prlimit --pid "$(proxy_pid)" --nofile=$((before + 60))
 as blog python3 - <<'P' &
 import socket, time
 s = []
-for i in range(400):
+for i in range(200):
     c = socket.socket()
     c.settimeout(1)
     try:
@@ -89,11 +85,12 @@ for i in range(400):
     except OSError:
         pass
     s.append(c)
-time.sleep(1.5)
+time.sleep(1)
 P
 flood=$!
-sleep 1
+sleep 0.8
 check "more connections than descriptors: it stands" proxy_alive
+check "and says so" grep -q 'turned away: Too many open files' "$T/proxy.log"
 wait "$flood"
 check "and serves when they are gone" wait_until 5 serves
 stop_proxy TERM

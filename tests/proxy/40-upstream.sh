@@ -56,12 +56,12 @@ as blog curl -s -i --proxy "$PROXY4" -p http://www.example.com:8443/ >"$T/out"
 check "that says who refused" grep -qi "site's.*proxy" "$T/out"
 is "its password is in no log" "$(cat "$T/proxy.log" "$T/proxy.records" | grep -c s3cret)" = 0
 
-stop_proxy
+stop_proxy TERM
 credentials site:wrong
 start_proxy
 as blog curl -s -i --proxy "$PROXY4" -p http://www.example.com:443/ >"$T/out"
 check "a wrong password is named" grep -q credentials "$T/out"
-stop_proxy
+stop_proxy TERM
 config <<<'{ "resolvers": ["192.0.2.53"], "proxy": { "upstream": "http://proxy.site.example:8888" } }'
 start_proxy
 is "no password at all is no 407, which would ask the app for one" "$(code http://www.example.com/who)" = '502 000'
