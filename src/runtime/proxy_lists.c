@@ -277,6 +277,10 @@ static void write_host(const struct host_pattern *host, struct writer *w)
 	bool is_v6 = strchr(host->name, ':');
 	char text[HOST_ENTRY_ROOM], port[8] = "";
 
+	if (!host->port && !host->is_wildcard && !is_v6) {
+		writer_text(w, host->name); /* as most are */
+		return;
+	}
 	if (host->port)
 		snprintf(port, sizeof(port), ":%u", host->port);
 	snprintf(text, sizeof(text), "%s%s%s%s%s", host->is_wildcard ? "*." : "", is_v6 ? "[" : "",

@@ -68,6 +68,25 @@ expect 0 '^It follows 1 unit, of which 1 runs now\.$'
 status_answer 's/"services": \[/"units": { "followed": 0, "running": 0, "groups": 0, "past_groups": 0 }, "services": [/'
 run status
 verdict "nothing about units where there are none" "$(grep -i unit "$dir/out")"
+# with_proxy MEMBERS [MEMBERS-OF-BLOG]
+with_proxy() {
+	status_answer "s/\"services\": \[/\"proxy\": { $1 }, &/; s/\"problem\"/${2:-}&/"
+	run status
+}
+with_proxy '"kind": "external"'
+expect 0 '^The forward proxy is an external one'
+with_proxy '"kind": "built-in", "needed": false, "connected": false, "since": 5'
+verdict "nothing about a proxy that nobody needs" "$(grep -i proxy "$dir/out")"
+with_proxy "\"kind\": \"built-in\", \"needed\": true, \"connected\": false, \"since\": $((now - 90))"
+expect 0 '^uidwall-proxy DOES NOT RUN since .* ago\): nobody gets out by name\.$'
+with_proxy "\"kind\": \"built-in\", \"needed\": true, \"connected\": false, \"since\": $((now - 90000))"
+expect 0 '^uidwall-proxy DOES NOT RUN and has not since uidwalld started: nobody gets out by name\.$'
+with_proxy '"kind": "built-in", "needed": true, "connected": true, "since": 5, "pid": 77, "by_name": { "allowed": 5, "refused": 3, "would_refuse": 2, "failed": 1 }, "strangers_refused": 1' \
+	'"by_name": { "refused": 2, "would_refuse": 2 }, '
+expect 0 '^uidwall-proxy, pid 77, is connected since ' \
+	'^By name: 5 allowed, 3 refused \(1 of them to users of no service\), 2 would have been, 1 failed\.$' \
+	'^SERVICE +STATE +MODE +REFUSED +BY NAME +UIDS$' '^blog +good +enforce +12 +4 +1001' \
+	'^REFUSED counts packets, BY NAME hosts'
 for state in last-good:'keeps its last good' refused:'is refused everything' off:'is OFF'; do
 	status_answer "s/\"good\"/\"${state%%:*}\"/"
 	run status
@@ -162,7 +181,21 @@ expect 0 err= '^blog: good, enforce mode$' '^/etc/uidwall/policies/blog\.json si
 	'^  tcp 192\.0\.2\.0/24, ports 587-588 +blog\.json:3$' '^  ping every IPv6 address +blog\.json:4$' \
 	'^  tcp port 3000, over loopback only from caddy, uid 33, itself and root +blog\.json:6$' \
 	'^No effect in this version: hosts$' '^  blog\.json:3 connect +ip daddr 192\.0\.2\.0/24 accept$'
-verdict "show lists no proxy where there is none" "$(grep 'forward proxy' "$dir/out")"
+verdict "show lists no proxy where there is none" "$(grep 'forward proxy\|by the proxy' "$dir/out")"
+verdict "nor what it decided" "$(grep '^By name' "$dir/out")"
+cp "$answers/show-blog.json" "$dir/show-blog.json"
+jq --argjson now "$now" '.names = [
+	{ host: "a.example", port: 443, verdict: "allowed", line: 5, count: 1, sent: 10, received: 2048, last: $now },
+	{ host: "2001:db8::1", port: 25, verdict: "failed", reason: "timeout", count: 1, last: $now },
+	{ host: "b\u001b.example", port: 80, verdict: "refused", reason: "not-listed", add: "b.example", count: 1200, last: 5 }
+	]' "$dir/show-blog.json" >"$answers/show-blog.json"
+run show blog
+expect 0 '^By name, through the proxy$' \
+	'^  b\\x1b\.example:80 +REFUSED +1200 times +last at 1970-01-01 .*  not-listed; add to its "hosts": "b\.example"$' \
+	'^  \[2001:db8::1\]:25 +failed +1 time +last at [0-9:]+ +timeout$' \
+	'^  a\.example:443 +allowed +1 time +last at [0-9:]+ +10 bytes sent, 2\.0 KiB received; blog\.json:5$'
+verdict "what was refused comes first" "$(grep -A1 '^By name' "$dir/out" | grep -q REFUSED || echo no)"
+mv "$dir/show-blog.json" "$answers/show-blog.json"
 verdict "nor a unit" "$(grep -i 'unit' "$dir/out")"
 with_unit() { # GROUPS PAST
 	cp "$answers/show-blog.json" "$dir/show-blog.json"
