@@ -59,7 +59,7 @@ static void check_prefixes(const uint8_t *data, size_t size, const struct result
 static void check_cut(const uint8_t *data, size_t size, size_t each, const struct result *whole)
 {
 	size_t length = (size_t)data[3] << 8 | data[4], n = 0;
-	AUTO(mem) uint8_t *cut = malloc(size + RECORD_HEADER * (length / each + 1));
+	AUTO(mem) uint8_t *cut = calloc(1, size + RECORD_HEADER * (length / each + 1));
 	struct result result;
 
 	REQUIRE(cut);
