@@ -75,6 +75,9 @@ int head_read(const char *bytes, size_t n, enum head_kind kind, struct head *ret
 /* For the next hop: the target in origin form (to_proxy: in absolute form), Host first and as in
  * the target, without the hop's own fields (RFC 9110, 7.6.1), with Via and "Connection: close". How
  * many bytes, or -E2BIG: max is HEAD_WRITE_MAX at most.
+ *
+ * A redirected client may name any port in Host: head->port is to be set to the one that was judged
+ * before, or the next proxy is sent elsewhere.
  */
 enum { HEAD_WRITE_MAX = HEAD_MAX + 512 };
 ssize_t head_write(const struct head *head, bool to_proxy, char *ret_bytes, size_t max);

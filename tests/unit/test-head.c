@@ -461,6 +461,20 @@ static void flags(void **state)
 	assert_int_equal(head.minor, 1);
 }
 
+/* The port that was judged, not the one that the client names. */
+static void other_port(void **state)
+{
+	static const char text[] = "GET /x HTTP/1.1\r\nHost: a.example:8080\r\n\r\n";
+	struct head head;
+	struct head_error error;
+
+	assert_int_equal(head_read(text, sizeof(text) - 1, HEAD_TRANSPARENT, &head, &error), 1);
+	assert_int_equal(head.port, 8080);
+	head.port = 80;
+	expect_written(&head, true, text,
+		       "GET http://a.example/x HTTP/1.1\r\nHost: a.example\r\n" VIA);
+}
+
 static void good_responses(void **state)
 {
 	static const struct {
@@ -705,6 +719,7 @@ int main(void)
 		cmocka_unit_test(absurd_sizes),
 		cmocka_unit_test(many_fields),
 		cmocka_unit_test(flags),
+		cmocka_unit_test(other_port),
 		cmocka_unit_test(good_responses),
 		cmocka_unit_test(bad_responses),
 		cmocka_unit_test(bodies),
