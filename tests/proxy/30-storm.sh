@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # 30-storm.sh - clients that do everything wrong, lists that change under them, no descriptors left: the proxy
-# stands, keeps nothing, and serves. $STORM_SECONDS: how long (4), $STORM_SEED.
+# stands, keeps nothing, and serves. $STORM_SECONDS: how long (2), $STORM_SEED.
 # shellcheck source=tests/proxy/lib.sh
 . "$(dirname "$0")/lib.sh"
 private "$@"
 
-SECONDS_EACH=${STORM_SECONDS:-4}
+SECONDS_EACH=${STORM_SECONDS:-2}
 SEED=${STORM_SEED:-1}
 
 world_make
