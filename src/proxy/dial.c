@@ -13,6 +13,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -389,7 +390,7 @@ static void begin(struct dialer *dialer, struct dial *dial)
 
 	dialer->is_starting = true;
 	curl_multi_socket_action(dialer->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	if (prefix_is_loopback(&dial->last) && dial->watched[0].fd >= 0)
+	if (dial->watched[0].fd >= 0 && is_connected(dial->watched[0].fd))
 		curl_multi_socket_action(dialer->multi, dial->watched[0].fd, CURL_CSELECT_OUT,
 					 &running);
 	dialer->is_starting = false;
