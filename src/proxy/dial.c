@@ -381,9 +381,19 @@ static int set_target(struct dialer *dialer, struct dial *dial, const struct dia
 					       set_direct(dial, target, n);
 }
 
-/* What is on this machine is connected when connect() returns, though it says EINPROGRESS: asking
- * at once spares a turn of the loop.
+/* What goes to an address of this machine is connected when connect() returns, though it says
+ * EINPROGRESS.
  */
+static bool is_connected(curl_socket_t fd)
+{
+	struct tcp_info info;
+	socklen_t n = sizeof(info.tcpi_state); /* the first byte */
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+	       info.tcpi_state == TCP_ESTABLISHED;
+}
+
+/* Asking at once spares a turn of the loop, and being watched meanwhile. */
 static void begin(struct dialer *dialer, struct dial *dial)
 {
 	int running;
