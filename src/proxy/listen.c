@@ -203,7 +203,7 @@ static const char *remedy(int r)
 	}
 }
 
-static int open_one(const struct listen_address *at, struct listeners *listeners,
+static int open_one(const struct listen_address *at, bool with_remedy, struct listeners *listeners,
 		    struct diags *diags)
 {
 	char text[ENDPOINT_TEXT_MAX];
@@ -216,7 +216,7 @@ static int open_one(const struct listen_address *at, struct listeners *listeners
 		return 0;
 	}
 	diag_add(diags, r == -EAFNOSUPPORT ? DIAG_WARNING : DIAG_ERROR, at->place,
-		 "cannot listen at %s: %s%s", text, strerror(-r), remedy(r));
+		 "cannot listen at %s: %s%s", text, strerror(-r), with_remedy ? remedy(r) : "");
 	return r == -EAFNOSUPPORT ? 0 : r;
 }
 
@@ -233,7 +233,7 @@ int listeners_open(const struct listen_address *addresses, size_t n, struct list
 	if (ret->n)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		int r_one = open_one(&addresses[i], ret, diags);
+		int r_one = open_one(&addresses[i], r == 0, ret, diags);
 
 		if (r_one < 0)
 			r = r_one;

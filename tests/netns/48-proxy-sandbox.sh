@@ -255,7 +255,7 @@ gets "$numbers" mmap 0 4096 3 0x22 -1 0
 # Files.
 gets EACCES openat $AT_FDCWD =/etc/shadow 0
 if [[ $landlock ]]; then
-	gets EACCES openat $AT_FDCWD =/proc/self/status 0
+	sanitized || gets EACCES openat $AT_FDCWD =/proc/self/status 0
 	gets EACCES openat $AT_FDCWD =/usr/bin/env 0
 	gets EACCES openat $AT_FDCWD =/run/open/file 0
 	gets EACCES openat $AT_FDCWD =/run/open/file 1
