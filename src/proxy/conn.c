@@ -207,6 +207,17 @@ static void on_resume(evutil_socket_t fd, short what, void *data)
 	}
 }
 
+/* What else the client sends is not read. A response that was cut short must not look whole. */
+static void end_exchange(struct conn *conn)
+{
+	if (head_body_may_end(conn->response)) {
+		conn_answer(conn, NULL, 0);
+		return;
+	}
+	conn->reason = "cut-short";
+	conn_break(conn);
+}
+
 void conn_push(struct conn *conn)
 {
 	int r = relay_push(&conn->relay);
@@ -216,8 +227,7 @@ void conn_push(struct conn *conn)
 		return;
 	}
 	if (conn->stage == CONN_RELAYING && conn->response && conn->relay.ways[RELAY_DOWN].is_shut)
-		conn_answer(conn, NULL,
-			    0); /* the response is out; what else the client sends is not read */
+		end_exchange(conn);
 	else if (r == RELAY_ENDED)
 		conn_end(conn);
 	else if (r == RELAY_GOES_ON)

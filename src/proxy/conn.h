@@ -79,6 +79,7 @@ struct conn {
 	bool would_be_refused; /* monitor mode */
 	bool is_http_head;     /* the request is HEAD: the response has no body */
 	bool has_answered;     /* bytes of a response are on their way */
+	uint8_t n_interim;     /* responses 1xx so far */
 	int client, server;    /* -1: none */
 	struct event silence;
 	uint32_t generation; /* of the slot: events of who had it before are told apart */

@@ -11,9 +11,20 @@
 #include "proxy/answer.h"
 #include "proxy/conn.h"
 
+enum { INTERIM_MAX = 16 }; /* 1xx before a response */
+
 static void fail(struct conn *conn, const char *sentence)
 {
 	judge_fail(conn, 502, "bad-response", sentence);
+}
+
+static void fail_to_read(struct conn *conn, const struct head_error *error)
+{
+	char sentence[HOST_TEXT_MAX + 200];
+
+	snprintf(sentence, sizeof(sentence), "the answer of %s is refused: %s", conn->host.name,
+		 error->why ? error->why : "its head or its body has no end");
+	fail(conn, sentence);
 }
 
 static int frame_down(void *data, const char *bytes, size_t n, size_t *ret_taken)
@@ -88,14 +99,21 @@ static int take_response(struct conn *conn)
 	static _Thread_local char written[HEAD_WRITE_MAX];
 	struct head *head = conn->response;
 	size_t taken = 0, n_body;
+	bool is_interim = head->status < 200;
 	ssize_t n = head_write(head, false, written, sizeof(written));
-	int r = n < 0 ? (int)n : relay_put(&conn->relay, RELAY_DOWN, written, (size_t)n);
+	int r = n < 0 ? (int)n : 0;
 
+	if (is_interim && ++conn->n_interim > INTERIM_MAX)
+		return -EBADMSG;
+	/* HTTP/1.0 knows none (RFC 9110, 15.2). */
+	if (r == 0 && !(is_interim && conn->request->minor == 0)) {
+		r = relay_put(&conn->relay, RELAY_DOWN, written, (size_t)n);
+		conn->has_answered = true;
+	}
 	if (r < 0)
 		return r;
-	conn->has_answered = true;
 	n_body = conn->n_in - head->length;
-	if (head->status < 200) {
+	if (is_interim) {
 		memmove(conn->in, conn->in + head->length, n_body);
 		conn->n_in = n_body;
 		return 0;
@@ -113,9 +131,8 @@ static int take_response(struct conn *conn)
 }
 
 /* 1: a final response's head was there; 0: not yet; -EBADMSG. */
-static int look(struct conn *conn)
+static int look(struct conn *conn, struct head_error *ret_error)
 {
-	struct head_error error;
 	int r;
 
 	if (!conn->response)
@@ -124,12 +141,9 @@ static int look(struct conn *conn)
 		return -ENOMEM;
 	do {
 		conn->response->is_head = conn->is_http_head;
-		r = head_read(conn->in, conn->n_in, HEAD_RESPONSE, conn->response, &error);
+		r = head_read(conn->in, conn->n_in, HEAD_RESPONSE, conn->response, ret_error);
 		if (r <= 0)
 			return r;
-		/* Asking the app for the site's password would be asking the wrong one. */
-		if (conn->response->status == 407)
-			return -EACCES;
 		r = take_response(conn);
 	} while (r == 0 && conn->n_in);
 	return r;
@@ -139,6 +153,7 @@ void exchange_read(struct conn *conn)
 {
 	for (;;) {
 		ssize_t n = recv(conn->server, conn_scratch, HEAD_MAX, 0);
+		struct head_error error = { 0 };
 		int r;
 
 		if (n < 0 && errno == EINTR)
@@ -157,10 +172,9 @@ void exchange_read(struct conn *conn)
 			return;
 		}
 		r = conn_keep(conn, conn_scratch, (size_t)n, 2 * HEAD_MAX);
-		r = r < 0 ? r : look(conn);
+		r = r < 0 ? r : look(conn, &error);
 		if (r < 0) {
-			fail(conn, r == -EACCES ? "the site's proxy does not take our credentials" :
-						  "the target's answer is no proper HTTP");
+			fail_to_read(conn, &error);
 			return;
 		}
 		if (r > 0) {

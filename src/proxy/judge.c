@@ -176,6 +176,7 @@ static int take_request(struct conn *conn, const struct head *head, const char *
 		if (!conn->request)
 			return -ENOMEM;
 		*conn->request = *head;
+		conn->request->port = conn->port; /* what is judged is what is asked for */
 	}
 	if (may_ask(conn))
 		decide(conn);
