@@ -21,12 +21,19 @@ static struct host host_of(const char *text)
 }
 
 static const struct host_rule rules[] = {
-	{ "api.example.org", false, 0, 1 },    { "example.org", true, 0, 2 },
-	{ "api.example.org", false, 8443, 3 }, { "api.example.org", false, 0, 4 },
-	{ "mail.example.net", false, 587, 5 }, { "example.net", true, 993, 6 },
-	{ "deep.example.org", true, 7, 7 },    { "192.0.2.7", false, 0, 8 },
-	{ "127.0.0.1", false, 3000, 9 },       { "2001:db8::1", false, 443, 10 },
-	{ "example.net", true, 587, 11 },      { "com", true, 0, 12 },
+	{ "api.example.org", false, 0, 1 },
+	{ "example.org", true, 0, 2 },
+	{ "api.example.org", false, 8443, 3 },
+	{ "api.example.org", false, 0, 4 },
+	{ "mail.example.net", false, 587, 5 },
+	{ "example.net", true, 993, 6 },
+	{ "deep.example.org", true, 7, 7 },
+	{ "192.0.2.7", false, 0, 8 },
+	{ "127.0.0.1", false, 3000, 9 },
+	{ "2001:db8::1", false, 443, 10 },
+	{ "example.net", true, 587, 11 },
+	{ "com", true, 0, 12 },
+	{ "2.8", true, 0, 13 }, /* no policy can say it */
 };
 
 static void test_decisions(void **state)
@@ -77,6 +84,28 @@ static void test_decisions(void **state)
 		if (d.verdict != cases[i].verdict || d.line != cases[i].line)
 			fail_msg("%s:%u: %s by %u", cases[i].host, cases[i].port,
 				 host_verdict_name(d.verdict), d.line);
+	}
+	(void)state;
+}
+
+/* Wildcards behind very many labels. */
+static void test_depths(void **state)
+{
+	char name[HOST_TEXT_MAX];
+
+	for (size_t n = 1; n <= 125; n++) {
+		AUTO(host_list) struct host_list *list = NULL;
+		struct host_rule rule = { .name = name + 2, .is_wildcard = true, .line = 5 };
+		struct host host;
+
+		for (size_t i = 0; i <= n; i++)
+			memcpy(name + 2 * i, "a.", 2);
+		name[2 * n + 1] = '\0';
+		host = host_of(name);
+		assert_int_equal(host_list_new(&rule, 1, &list), 0);
+		assert_int_equal(host_list_decide(list, &host, 443).verdict, HOST_ALLOWED);
+		host = host_of(name + 2);
+		assert_int_equal(host_list_decide(list, &host, 443).verdict, HOST_NOT_LISTED);
 	}
 	(void)state;
 }
@@ -299,9 +328,10 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decisions), cmocka_unit_test(test_admission),
-		cmocka_unit_test(test_names),	  cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_entries),	  cmocka_unit_test(test_random),
+		cmocka_unit_test(test_decisions), cmocka_unit_test(test_depths),
+		cmocka_unit_test(test_admission), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_nothing),	  cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
