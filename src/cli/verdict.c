@@ -351,11 +351,12 @@ static void print_allowing(const struct screen *s, const char *key, const char *
 {
 	const json_t *proxy = json_object_get(s->answer, "proxy");
 	const json_t *direct = json_object_get(s->answer, key), *named = NULL;
-	bool is_led = s->question->is_web || get_bool(proxy, "transparent");
+	bool by_name = s->question->is_web || is_led(s->answer) ||
+		       (s->question->is_name && get_bool(proxy, "transparent"));
 
 	if (s->has_proxy)
 		named = json_object_get(proxy, key);
-	if (is_led && json_array_size(named)) {
+	if (by_name && json_array_size(named)) {
 		print_changes(s, named, goal);
 		return;
 	}
@@ -405,7 +406,7 @@ static bool has_proxy(const struct screen *s)
 
 	if (!json_is_object(proxy))
 		return false;
-	return s->question->is_web || get_bool(proxy, "transparent") ||
+	return s->question->is_web || is_led(s->answer) ||
 	       (is_refused_directly(s->answer) && (s->question->is_name || is_proxied(s->answer)));
 }
 
@@ -440,7 +441,8 @@ static void print_proxy_reason(const struct screen *s, const json_t *proxy, bool
 		puts("    It answers 400 Bad Request, and says why.");
 	else if (refused && get_bool(proxy, "reachable"))
 		printf("    It answers 403 Forbidden, and says why%s.\n",
-		       get_bool(proxy, "transparent") ?
+		       is_led(s->answer) ||
+				       (s->question->unresolved && get_bool(proxy, "transparent")) ?
 			       "; to TLS with the alert \"access denied\"" :
 			       "");
 }
@@ -471,7 +473,8 @@ static void print_proxy(struct screen *s)
 		       s->style.bold, s->style.plain, get_text(s->cli, s->answer, "host"),
 		       printable(s->cli, s->question->unresolved));
 	else if (is_led(s->answer))
-		printf("  %sDirectly%s: led to the proxy.\n", s->style.bold, s->style.plain);
+		printf("  %sDirectly%s: led to the proxy, whose verdict holds.\n", s->style.bold,
+		       s->style.plain);
 	else
 		printf("  %sDirectly%s%s: %s.\n", s->style.bold, s->style.plain,
 		       is_proxied(s->answer) && is_refused_directly(s->answer) ?
@@ -493,6 +496,11 @@ void verdict_print(struct cli *cli, const json_t *answer, const struct question 
 	print_headline(&screen);
 	if (screen.has_proxy)
 		print_proxy(&screen);
-	print_answers(&screen);
+	if (is_led(answer) && question->is_name) /* "ask about a name" */
+		print_line(&screen,
+			   json_object_get(json_array_get(json_object_get(answer, "answers"), 0),
+					   "decided_by"));
+	else
+		print_answers(&screen);
 	print_remedy(&screen);
 }

@@ -209,6 +209,20 @@ why 1 door http://localhost -- 'localhost is among its hosts, but not with this 
 why 0 door 127.0.0.1 3000 -- ', by the proxy\.$'
 rm "$dir/policies/door.json"
 
+policy led <<'END'
+{ "user": 64031, "transparent": true, "hosts": [ "example.org", "example.org:25" ] }
+END
+why 1 led tcp 203.0.113.9 443 -- 'out=BY NAME ONLY: led may connect to 203.0.113.9, tcp port 443, as far as the proxy lets it.' \
+	'out=  By the proxy: refused; 203.0.113.9 is an address, and not among its hosts.' \
+	'out=    It answers 403 Forbidden, and says why; to TLS with the alert "access denied".' \
+	'out=  Directly: led to the proxy, whose verdict holds.' 'ask "uidwall why led https://NAME"' \
+	'out=      "203.0.113.9:443",'
+why 1 led smtp://203.0.113.9 -- '^BY NAME ONLY: ' 'out=      "203.0.113.9:25",'
+why 1 led tcp 203.0.113.9 99 -- 'out=REFUSED: led may not connect to 203.0.113.9, tcp port 99.'
+verdict "nothing of the proxy, to which nothing is led" "$(grep -i proxy "$dir/out")"
+why 1 led https://nosuch.invalid -- 'to TLS with the alert "access denied"' '^  Directly: not known; '
+rm "$dir/policies/led.json"
+
 # --- JSON
 why 1 blog 203.0.113.9 25 --json -- err=
 expect_json '.verdict == "refused" and .service == "blog" and .uid == 64001 and .from == null and (.answers[0]

@@ -227,8 +227,15 @@ static void test_states(void **state)
 	static const struct {
 		const char *policy, *config;
 		bool is_off;
-		const char *verdict, *by_proxy, *reason, *changes, *to_enforce;
+		const char *verdict, *by_proxy, *reason, *changes, *to_enforce, *directly;
 	} cases[] = {
+		{ "{ \"user\": 64001, \"transparent\": true, \"hosts\": [\"a.example\"] }", NULL,
+		  false, "allowed", "allowed", "allowed", "\"a.example\"", "", "led" },
+		{ "{ \"user\": 64001, \"transparent\": true, \"hosts\": [] }", NULL, false,
+		  "refused", "refused", "not-listed", "\"a.example\"", "", "led" },
+		{ "{ \"user\": 64001, \"transparent\": true, \"hosts\": [], \"mode\": \"monitor\" "
+		  "}",
+		  NULL, false, "allowed", "allowed", "not-listed", "", "\"a.example\"", "led" },
 		{ "{ \"user\": 64001 }", NULL, false, "refused", "refused", "not-listed",
 		  "\"hosts\": [ \"a.example\" ],", "" },
 		{ "{ \"user\": 64001, \"hosts\": [] }", NULL, false, "refused", "refused",
@@ -267,6 +274,8 @@ static void test_states(void **state)
 		proxy = json_object_get(answer, "proxy");
 		assert_string_equal(text_of(answer, "verdict"), cases[i].verdict);
 		assert_string_equal(text_of(proxy, "verdict"), cases[i].by_proxy);
+		if (cases[i].directly)
+			assert_string_equal(text_of(answer, "directly"), cases[i].directly);
 		assert_string_equal(text_of(proxy, "reason"), cases[i].reason);
 		join_changes(proxy, "changes", text, sizeof(text));
 		assert_string_equal(text, cases[i].changes);
