@@ -119,6 +119,8 @@ void aim_at(struct aim *aim, const struct policy_set *set, struct arena *arena)
 		add_prefix(aim, &set->config.proxies[i].address);
 		add_port(aim, set->config.proxies[i].port);
 	}
+	for (size_t i = 0; i < set->config.n_proxy_ports; i++)
+		add_port(aim, set->config.proxy_ports[i].port);
 }
 
 /* --- packets ----------------------------------------------------------------------------------

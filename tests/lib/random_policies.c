@@ -283,6 +283,8 @@ void random_config_print(unsigned seed, FILE *out)
 		"{ \"listen\": [\"127.0.0.1:3128\"] }",
 		"{ \"external\": [\"192.0.2.8:3128\", \"[2001:db8::8]:3128\", \"192.0.2.9:8080\"] "
 		"}",
+		"{ \"external\": [\"127.0.0.1:8888\", \"192.0.2.8:3128\"],\n"
+		"    \"ports\": { \"s0\": 3000, \"s1\": 8889, \"s2\": 443, \"s9\": 8890 } }",
 	};
 	struct random random = random_start(seed, UINT32_MAX);
 
