@@ -25,13 +25,17 @@ _Thread_local char conn_scratch[CONN_SCRATCH];
 
 /* --- ends */
 
+/* Without a name it is where it was going. */
 static void write_record(const struct conn *conn)
 {
-	char entry[HOST_ENTRY_MAX] = "";
+	char entry[HOST_ENTRY_MAX] = "", address[PREFIX_TEXT_MAX] = "";
+	bool has_name = conn->host.name[0] || !conn->caller.is_redirected;
 	bool is_refusal = conn->verdict == RECORD_REFUSED || conn->verdict == RECORD_WOULD_REFUSE;
 
 	if (is_refusal && conn->host.name[0] && conn->list)
 		host_format_entry(&conn->host, conn->port, entry);
+	if (!has_name)
+		format_prefix(&conn->caller.to, address);
 	outbox_add(conn->all->options.outbox,
 		   &(struct record){
 			   .start_ms = conn->start_ms,
@@ -41,8 +45,8 @@ static void write_record(const struct conn *conn)
 			   .uid = conn->caller.is_known ? (int64_t)conn->caller.owner.uid : -1,
 			   .way = conn->way,
 			   .verdict = conn->verdict,
-			   .host = conn->host.name,
-			   .port = conn->port,
+			   .host = has_name ? conn->host.name : address,
+			   .port = has_name ? conn->port : conn->caller.to_port,
 			   .address = conn->address.family ? &conn->address : NULL,
 			   .reason = conn->reason,
 			   .file = conn->list ? conn->list->file : NULL,
