@@ -98,18 +98,21 @@ static int prepare(struct setup *setup, struct arena *arena)
 }
 
 /* As the unit says, where nobody else says so; only root may go beyond its hard limit. */
-static void raise_descriptors(void)
+/* Each connection takes two. */
+static void raise_descriptors(const struct proxy_settings *settings)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
-	if (limit.rlim_max < DESCRIPTORS &&
-	    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ DESCRIPTORS, DESCRIPTORS }) == 0)
-		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_warning("cannot have more than the usual number of descriptors");
+	if (settings->connections > limit.rlim_max / 2)
+		log_warning("%u \"connections\" take %u descriptors, and there may be %ju: raise "
+			    "LimitNOFILE= in its unit (\"systemctl edit uidwall-proxy\")",
+			    settings->connections, 2 * settings->connections,
+			    (uintmax_t)limit.rlim_max);
 }
 
 /* In each thread. */
@@ -179,7 +182,7 @@ static int start(struct setup *setup)
 		notify_send("READY=1\nSTATUS=another proxy is used");
 		status = EXIT_SUCCESS;
 	} else {
-		raise_descriptors();
+		raise_descriptors(&setup->config.proxy);
 		if (confine_user() == 0)
 			status = run(setup, arena);
 	}

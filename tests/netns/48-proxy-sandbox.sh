@@ -104,6 +104,12 @@ ends "as a user, a port that only root may have" 1 'ports below 1024 need root' 
 	setpriv --reuid 2091 --regid 2091 --clear-groups "$proxy"
 rm -f "$CONFIG"
 
+config <<<'{ "proxy": { "connections": 900000 } }'
+start_proxy "$proxy"
+log_says "more connections than there are descriptors" '900000 "connections" take 1800000 descriptors'
+stop_proxy
+rm -f "$CONFIG"
+
 # --- sockets handed over, by sd_listen_fds(3)
 
 cat >"$T/hand.py" <<'P'
