@@ -423,6 +423,8 @@ static void write_service(struct squid *s, const struct proxy_port *port)
 	for (size_t i = 0; squid_address(&s->set->config, i); i++)
 		fprintf(s->out, " uidwall.%s.%zu", service, i + 1);
 	fputs("\n", s->out);
+	fprintf(s->out, "# the app's environment: http_proxy and https_proxy = http://%s:%u\n",
+		url_text(s->arena, squid_address(&s->set->config, 0)), port->port);
 	write_hosts(s);
 	fputs("# no line further down is about this port\n", s->out);
 	fprintf(s->out, "http_access deny uidwall.%s\n", service);
@@ -451,20 +453,27 @@ static void write_ports(struct squid *s)
 			fprintf(s->out, "acl uidwall.port.%u port %u\n", ports[i], ports[i]);
 }
 
+static const char header[] = "# From uidwall's policies, by \"uidwall wire --squid\". Not to be "
+			     "edited; after a change of\n"
+			     "# \"hosts\", and of the ports in uidwall.json:\n"
+			     "#\n"
+			     "#   uidwall wire --squid > /etc/squid/uidwall.conf && squid -k parse "
+			     "&& squid -k reconfigure\n"
+			     "#\n"
+			     "# Once, in /etc/squid/squid.conf, above the first http_access line:\n"
+			     "#\n"
+			     "#   include /etc/squid/uidwall.conf\n"
+			     "#\n"
+			     "# Squid cannot know which user is calling, so each service has a "
+			     "port of its own here. The\n"
+			     "# wall sees to it that no other service reaches that port.\n"
+			     "\n";
+
 void squid_write(const struct policy_set *set, struct arena *arena, FILE *out)
 {
 	struct squid s = { .set = set, .arena = arena, .out = out };
 
-	fputs("# From uidwall's policies, by \"uidwall wire --squid\", which says how to use it. "
-	      "Not to "
-	      "be\n"
-	      "# edited: after a change of \"hosts\", write it anew, then: squid -k reconfigure\n"
-	      "#\n"
-	      "# Squid cannot know which user is calling, so each service has a port of its own "
-	      "here. "
-	      "The\n"
-	      "# wall sees to it that no other service reaches that port.\n\n",
-	      out);
+	fputs(header, out);
 	write_special(&s);
 	fputs("acl uidwall.port.web port 80 443\n", out);
 	write_ports(&s);

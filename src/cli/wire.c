@@ -25,10 +25,10 @@ const char help_wire[] =
 	"  2. uidwall wire --squid > /etc/squid/uidwall.conf\n"
 	"  3. in /etc/squid/squid.conf, above the first http_access line:\n"
 	"         include /etc/squid/uidwall.conf\n"
-	"  4. squid -k parse && systemctl restart squid (a new port needs a restart)\n"
-	"  5. the app's http_proxy and https_proxy: http://127.0.0.1:3129\n"
+	"  4. squid -k parse && squid -k reconfigure\n"
+	"  5. in the app's environment, http_proxy and https_proxy: http://127.0.0.1:3129\n"
 	"\n"
-	"After a change of \"hosts\": 2 again, then squid -k reconfigure.\n"
+	"After a change of \"hosts\" or of ports: 1, 2 and 4 again.\n"
 	"\n"
 	"exit status: 0 written, 1 there is no port for some service that has hosts, or\n"
 	"errors in the policies (nothing is written)\n";
