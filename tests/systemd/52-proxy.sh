@@ -56,6 +56,29 @@ equal "no new privileges" 1 "$(in_status NoNewPrivs)"
 check "its own filter is there beside the unit's" test "$(in_status Seccomp_filters)" -gt 1
 check "... with Landlock, where the kernel has it" said 'sandbox: user uidwall-proxy, no capability, [0-9]* system calls'
 
+# --- its work
+
+# ask HOST:PORT - what blog's program is told
+ask() {
+	setpriv --reuid 2003 --regid 2003 --clear-groups timeout 5 bash -c '
+		exec 3<>/dev/tcp/127.0.0.1/3128
+		printf "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n" "$1" "$1" >&3
+		read -r -u 3 line && echo "${line%%[[:cntrl:]]*}"
+		while read -r -u 3 line && [[ $line != $'"'\r'"' ]]; do :; done
+		echo hello >&3
+		read -r -u 3 line && echo "$line"' ask "$1" 2>&1
+}
+policy blog '{ "user": "blog", "hosts": ["192.0.2.1:8080", "www.example.com"] }'
+check "the far side answers" far_side
+check "a policy with hosts" uidwall apply
+is_let() {
+	[[ $(ask 192.0.2.1:8080) == *" 200 "*hello ]]
+}
+check "... lets blog through" eventually 5 is_let
+check "... and no further" eval '[[ $(ask 192.0.2.1:9090) == *" 403 "*"blog may not connect to 192.0.2.1:9090"* ]]'
+check "which is a line in the journal" eventually 5 eval \
+	'journalctl -q --no-pager -o cat -u $unit | grep -F "\"verdict\":\"refused\"" | grep -qF 192.0.2.1'
+
 # --- killed, without the daemon
 
 was=$(pid)
