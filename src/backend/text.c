@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/rtnetlink.h>
 
@@ -176,8 +177,8 @@ static void text_match(const struct ir_stmt *s, FILE *out)
 		return;
 	case IR_MASK_EQ:
 	case IR_MASK_NE:
-		if (s->field == IR_CT_STATUS) { /* its only bit */
-			fputs("dnat", out);
+		if (s->field == IR_CT_STATUS) { /* one bit: ir_check() */
+			fputs(s->mask == IPS_SRC_NAT ? "snat" : "dnat", out);
 			return;
 		}
 		fputs("& ", out);

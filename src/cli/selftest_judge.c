@@ -174,11 +174,32 @@ static void judge_answered(struct judged *j)
 	conclude(j, SELFTEST_OK, "it gets through");
 }
 
+/* "transparent": it ends on this machine, whatever address it names. */
+static void judge_led(struct judged *j)
+{
+	const struct seen *seen = &j->attempt->seen;
+
+	if (seen->left == LEFT_YES)
+		conclude(j, SELFTEST_SURPRISE, "IT LEFT, though it is led to the proxy");
+	else if (seen->end == SEEN_ANSWER && seen->status == 403)
+		conclude(j, SELFTEST_OK, "led to the proxy, which refuses the name (403)");
+	else if (seen->end == SEEN_ANSWER)
+		conclude(j, SELFTEST_OK, "led to the proxy");
+	else if (is_refusal(seen))
+		conclude(j, SELFTEST_OK, "led to the proxy; nobody listens there");
+	else
+		conclude(j, SELFTEST_OK, "led to the proxy, which does not answer");
+}
+
 static void judge_allowed(struct judged *j)
 {
 	const struct selftest_attempt *a = j->attempt;
 	const struct seen *seen = &a->seen;
 
+	if (strcmp(a->reason, "transparent") == 0) {
+		judge_led(j);
+		return;
+	}
 	if (seen->end == SEEN_ANSWER)
 		judge_answered(j);
 	else if (seen->end == SEEN_SILENCE)

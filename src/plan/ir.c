@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 
 /* linux/netfilter/nf_tables.h of Debian 12 has no name for it; net/mptcp.h: option kind 30. */
@@ -23,6 +24,8 @@ const struct ir_hook_desc ir_hooks[IR_HOOK_COUNT] = {
 	[IR_HOOK_POSTROUTING] = { "type filter hook postrouting priority filter - 5; policy "
 				  "accept;",
 				  "filter", NF_INET_POST_ROUTING, -5 },
+	[IR_HOOK_INPUT] = { "type filter hook input priority filter - 5; policy accept;", "filter",
+			    NF_INET_LOCAL_IN, -5 },
 };
 
 #define ANY -1
@@ -263,8 +266,10 @@ static void check_rule(const struct ir_ruleset *ruleset, const struct ir_chain *
 		switch ((enum ir_stmt_kind)s->kind) {
 		case IR_STMT_MATCH:
 			check_field(chain, number, s->field, &known);
-			if (s->field == IR_CT_STATUS && (s->op != IR_MASK_NE || s->value[0]))
-				broken(chain->name, number, "a status is a bit that is set");
+			if (s->field == IR_CT_STATUS &&
+			    (s->op != IR_MASK_NE || s->value[0] ||
+			     (s->mask != IPS_SRC_NAT && s->mask != IPS_DST_NAT)))
+				broken(chain->name, number, "a status is NAT of one kind");
 			if (s->op == IR_EQ && ir_fields[s->field].length == 1)
 				known.value[s->field] = s->value[0];
 			break;

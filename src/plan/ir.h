@@ -146,6 +146,7 @@ enum ir_hook {
 	IR_HOOK_NAT_OUTPUT,  /* the first packet of a connection: may be led elsewhere */
 	IR_HOOK_OUTPUT,	     /* every packet, with the interface from before it was led elsewhere */
 	IR_HOOK_POSTROUTING, /* every packet, with the interface by which it leaves */
+	IR_HOOK_INPUT,	     /* what arrives for this machine */
 	IR_HOOK_COUNT
 };
 

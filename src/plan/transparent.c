@@ -6,6 +6,7 @@
  *                                         ─ meta skuid vmap @way-ranges ─────┘      └─► as it is
  *     output  (filter) ... svc-NAME ─ led there ─► accept
  *     leaving (filter) ─ led away, and not by lo ─► strayed ─► drop
+ *     arriving (filter) ─ from another port than it began with ─► shifted ─► reset
  *
  * The kernel asks NAT chains about the first packet of a connection only, conntrack does the rest.
  * All that follows was tried on Linux 6.18: docs/decisions/transparent.md.
@@ -416,6 +417,34 @@ static void plan_leaving(struct build *b, const struct plan_shared *shared)
 	add_verdict(b, IR_JUMP, strayed);
 }
 
+/* Two connections from one source port that are led to one address would be the same on their way
+ * back, so the kernel gives the second one another port: the proxy, which looks up whose socket has
+ * it, would find nobody's, or that of somebody who is connected from there to the same target
+ * directly. The program may try again, from another port.
+ */
+static void plan_arriving(struct build *b, const struct plan_shared *shared)
+{
+	uint32_t shifted = build_chain(b, "shifted", IR_HOOK_NONE);
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared->led_to); i++) {
+		const struct proxy_address *proxy = shared->led_to[i];
+
+		if (!proxy)
+			continue;
+		build_rule(b,
+			   shared_origin("a port that NAT chose: the proxy could not tell whose"));
+		add_match_address(b, &proxy->address);
+		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
+		add_match_ports(b, IR_TCP_DPORT, (struct number_range){ proxy->port, proxy->port });
+		add_reject(b, IR_REJECT_TCP_RESET);
+	}
+	build_chain(b, "arriving", IR_HOOK_INPUT);
+	build_rule(b, (struct ir_origin){ 0 });
+	add_match_masked(b, IR_CT_STATUS, IR_MASK_NE, IPS_SRC_NAT, 0);
+	add_match_byte(b, IR_CT_DIRECTION, IR_EQ, IP_CT_DIR_ORIGINAL);
+	add_verdict(b, IR_JUMP, shifted);
+}
+
 void plan_way_chains(struct build *b, const struct plan_ways *ways, const struct plan_units *units,
 		     const struct plan_shared *shared)
 {
@@ -423,4 +452,5 @@ void plan_way_chains(struct build *b, const struct plan_ways *ways, const struct
 		return;
 	plan_opening(b, ways, units);
 	plan_leaving(b, shared);
+	plan_arriving(b, shared);
 }

@@ -224,7 +224,7 @@ static void fill_match(struct making *m, struct ir_stmt *s)
 		break;
 	case IR_CT_STATUS:
 		s->op = IR_MASK_NE;
-		s->mask = IPS_DST_NAT;
+		s->mask = below(m, 2) ? IPS_DST_NAT : IPS_SRC_NAT;
 		break;
 	case IR_SADDR_TYPE:
 		memcpy(value_of(s), &type, sizeof(type));

@@ -58,7 +58,7 @@ direct() {
 
 # lines of the table that are about "transparent"
 ways() {
-	nft list table inet uidwall | grep -cE 'way|dnat|opening|leaving|strayed'
+	nft list table inet uidwall | grep -cE 'way|dnat|opening|leaving|strayed|arriving|shifted'
 }
 
 # What left since that line of the capture, but for resets: what the kernel says about connections that
@@ -165,6 +165,33 @@ tricked() {
 tricked "fast open by the uplink" eth0 fast connect
 tricked "MPTCP is led" eth0 mptcp
 is "and becomes TCP" "$(grep -c 'mptcp goes' "$T/trick.log")" -eq 2
+
+# NAT would give the second one another source port, and the proxy take it for somebody else's.
+cat >"$T/same.py" <<'E'
+import errno
+import os
+import socket
+import sys
+
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[1]))
+kept = []
+for family, own, to in ((socket.AF_INET, "192.0.2.2", ("203.0.113.7", "203.0.113.8")),
+                        (socket.AF_INET6, "2001:db8::2", ("2001:db8:bad::7", "2001:db8:bad::8"))):
+    for address in to:
+        s = socket.socket(family, socket.SOCK_STREAM)
+        s.settimeout(2)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((own, 41234))
+        kept.append(s)
+        try:
+            s.connect((address, 443))
+            print("ok")
+        except OSError as e:
+            print(errno.errorcode.get(e.errno, e))
+E
+is "from one port to two targets: the second is refused at once" \
+	"$(python3 "$T/same.py" "$(uid_of blog)" | tr '\n' ' ')" = "ok ECONNREFUSED ok ECONNREFUSED "
 
 # --- open connections -----------------------------------------------------------------------------
 
