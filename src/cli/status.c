@@ -426,8 +426,9 @@ static void print_footnotes(struct cli *cli, const struct style *style, const js
 	size_t n_warnings = count_warnings(cli, json_object_get(answer, "diags"));
 
 	if (was_refused_by_name(services))
-		printf("\nREFUSED counts packets, BY NAME hosts that the proxy refused: \"uidwall "
-		       "show SERVICE\" lists\nthem.\n");
+		printf("\nREFUSED counts packets; BY NAME, what the proxy refused (\"uidwall "
+		       "show\" "
+		       "lists it).\n");
 	if (has_monitor(services) && !is_off(answer))
 		printf("\nmonitor: everything passes; REFUSED is what enforcing would have "
 		       "refused.\n");

@@ -86,7 +86,7 @@ with_proxy '"kind": "built-in", "needed": true, "connected": true, "since": 5, "
 expect 0 '^uidwall-proxy, pid 77, is connected since ' \
 	'^By name: 5 allowed, 3 refused \(1 of them to users of no service\), 2 would have been, 1 failed\.$' \
 	'^SERVICE +STATE +MODE +REFUSED +BY NAME +UIDS$' '^blog +good +enforce +12 +4 +1001' \
-	'^REFUSED counts packets, BY NAME hosts'
+	'^REFUSED counts packets; BY NAME, what the proxy refused'
 for state in last-good:'keeps its last good' refused:'is refused everything' off:'is OFF'; do
 	status_answer "s/\"good\"/\"${state%%:*}\"/"
 	run status
