@@ -167,7 +167,9 @@ static const char *why_not(const struct selftest *test, const struct selftest_at
 			return "nothing refuses it: it would only disturb";
 		return NULL;
 	case SELFTEST_METADATA:
-		if (!attempt->is_refused && !test->cli->endpoints)
+		/* led to the proxy, it ends on this machine */
+		if (!attempt->is_refused && !test->cli->endpoints &&
+		    strcmp(attempt->reason, "transparent") != 0)
 			return "nothing refuses it, and it would get there: add --endpoints";
 		return NULL;
 	case SELFTEST_RESOLVER:

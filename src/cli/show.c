@@ -155,6 +155,9 @@ static void print_reach(struct cli *cli, const struct style *style, const struct
 	if (policy->proxy)
 		row_add(cli, &rows, "the forward proxy",
 			place_words(cli, file, policy->proxy_place), style->dim);
+	if (policy->proxy && policy->transparent)
+		row_add(cli, &rows, "led to it: tcp ports 80, 443 and those of the hosts",
+			place_words(cli, file, policy->transparent_place), style->dim);
 	for (size_t i = 0; policy->proxy && i < policy->n_hosts; i++)
 		row_add(cli, &rows, host_words(cli, &policy->hosts[i]),
 			place_words(cli, file, policy->hosts[i].place), style->dim);

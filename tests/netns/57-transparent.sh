@@ -8,6 +8,8 @@ command -v ss >/dev/null || skip_all "needs the program ss"
 private "$@"
 # shellcheck source=tests/netns/hold.sh
 . "$(dirname "$0")/hold.sh"
+# shellcheck source=tests/netns/led.sh
+. "$(dirname "$0")/led.sh"
 sysctl -qw net.ipv4.tcp_fastopen=0x603
 
 # blog [TRANSPARENT] [MORE OF CONNECT]
@@ -26,36 +28,6 @@ blog() {
 	EOF
 }
 
-# led USER TARGET [OPTION]...: to the proxy, which knows the target; nothing leaves the box
-led() {
-	local name="$1 ${*:3} to $2 is led to the proxy" out mark seen arrived address=${2%:*}
-	settle
-	mark=$(captured)
-	seen=$(wc -l <"$T/proxy.log")
-	out=$(attempt "$1" "${@:3}" -m echo tcp "$2" 2>&1)
-	fence
-	arrived=$(arrived_since "$mark")
-	address=${address#[} address=${address%]}
-	if [[ $out != *'"result":"ok"'* ]]; then
-		fail "$name" "$out"
-	elif ! tail -n "+$((seen + 1))" "$T/proxy.log" | grep -qx "led $address ${2##*:}"; then
-		fail "$name" "$(tail -n "+$((seen + 1))" "$T/proxy.log")"
-	elif [[ -n $arrived ]]; then
-		fail "$name" "$arrived"
-	else
-		pass "$name"
-	fi
-	clean_at=$n_tests
-}
-
-# direct USER TARGET: goes there, and the proxy sees nothing of it
-direct() {
-	local seen
-	seen=$(wc -l <"$T/proxy.log")
-	goes "$1" -m echo tcp "$2"
-	is "$1 to $2 is not led to the proxy" "$(wc -l <"$T/proxy.log")" -eq "$seen"
-}
-
 # lines of the table that are about "transparent"
 ways() {
 	nft list table inet uidwall | grep -cE 'way|dnat|opening|leaving|strayed|arriving|shifted'
@@ -70,7 +42,6 @@ data_since() {
 # What became of a connection that is no more.
 ENDED="EPIPE|ECONNRESET|ECONNABORTED|ECONNREFUSED|ENOTCONN"
 
-start proxy python3 "$(dirname "$HOLDER")/standin.py"
 blog
 policy erp <<'E'
 { "user": "erp", "connect": [ { "to": "203.0.113.7", "port": 443 } ] }
