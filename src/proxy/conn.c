@@ -57,6 +57,28 @@ static void write_record(const struct conn *conn)
 		   });
 }
 
+int conn_ask(struct conn *conn, const char *name,
+	     void (*fn)(void *data, const struct resolution *resolution))
+{
+	struct conns *all = conn->all;
+	int r;
+
+	if (!usage_ask(all->options.usages, conn->usage))
+		return -EAGAIN;
+	r = resolver_ask(all->options.resolver, name, fn, conn, &conn->query);
+	if (r < 0)
+		usage_answered(all->options.usages, conn->usage);
+	else
+		conn->stage = CONN_RESOLVING;
+	return r;
+}
+
+void conn_answered(struct conn *conn)
+{
+	conn->query = NULL;
+	usage_answered(conn->all->options.usages, conn->usage);
+}
+
 void conn_part(struct conn *conn)
 {
 	fd_close(conn->server);
@@ -66,8 +88,10 @@ void conn_part(struct conn *conn)
 
 static void close_server(struct conn *conn)
 {
-	resolver_cancel(conn->query);
-	conn->query = NULL;
+	if (conn->query) {
+		resolver_cancel(conn->query);
+		conn_answered(conn);
+	}
 	dial_cancel(conn->dial);
 	conn->dial = NULL;
 	conn_part(conn);

@@ -148,6 +148,11 @@ void judge_refuse(struct conn *conn, const char *reason, const char *why);
 /* The same for what is not forbidden but failed: a status and a sentence. */
 void judge_fail(struct conn *conn, int status, const char *reason, const char *sentence);
 
+/* Asks for a name on the service's behalf; fn as resolver_ask() has it. 0 or -errno. */
+int conn_ask(struct conn *conn, const char *name,
+	     void (*fn)(void *data, const struct resolution *resolution));
+void conn_answered(struct conn *conn); /* first thing in fn */
+
 /* way.c: allowed; resolves and dials. */
 void way_out(struct conn *conn);
 /* To this address, which was judged. */

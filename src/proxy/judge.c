@@ -244,7 +244,7 @@ static void on_resolved(void *data, const struct resolution *resolution)
 {
 	struct conn *conn = data;
 
-	conn->query = NULL;
+	conn_answered(conn);
 	judge_other(conn);
 }
 
@@ -268,8 +268,7 @@ static void judge_other(struct conn *conn)
 	for (at = 0; (name = host_list_next_name(hosts, conn->port, &at));) {
 		if (resolver_known(resolver, name))
 			continue;
-		conn->stage = CONN_RESOLVING;
-		if (resolver_ask(resolver, name, on_resolved, conn, &conn->query) == 0)
+		if (conn_ask(conn, name, on_resolved) == 0)
 			return;
 	}
 	without_name(conn, "not-its-address",

@@ -12,7 +12,7 @@ enum { BUCKETS = 1024, NAME_SIZE = 40 };
 
 struct usage {
 	char name[NAME_SIZE];
-	unsigned n;
+	unsigned n, n_questions;
 	struct usage *next;
 };
 
@@ -101,6 +101,24 @@ int usage_take(struct usages *usages, const char *service, int64_t uid, struct u
 	r = take(usages, name, ret_usage);
 	pthread_mutex_unlock(&usages->lock);
 	return r;
+}
+
+bool usage_ask(struct usages *usages, struct usage *usage)
+{
+	bool may;
+
+	pthread_mutex_lock(&usages->lock);
+	may = usage->n_questions < USAGE_QUESTIONS_MAX;
+	usage->n_questions += may;
+	pthread_mutex_unlock(&usages->lock);
+	return may;
+}
+
+void usage_answered(struct usages *usages, struct usage *usage)
+{
+	pthread_mutex_lock(&usages->lock);
+	usage->n_questions--;
+	pthread_mutex_unlock(&usages->lock);
 }
 
 void usage_drop(struct usages *usages, struct usage *usage)

@@ -19,6 +19,13 @@ void usages_free(struct usages *usages); /* NULL is fine */
  * many as it may; -ENFILE: all together have; -ENOMEM.
  */
 int usage_take(struct usages *usages, const char *service, int64_t uid, struct usage **ret_usage);
+/* Whether one more name may be asked for on its behalf: who invents names leaves others their share
+ * of the resolver. Each true is to be followed by usage_answered().
+ */
+enum { USAGE_QUESTIONS_MAX = 128 };
+bool usage_ask(struct usages *usages, struct usage *usage);
+void usage_answered(struct usages *usages, struct usage *usage);
+
 void usage_drop(struct usages *usages, struct usage *usage); /* NULL is fine */
 
 #endif

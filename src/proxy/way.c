@@ -187,7 +187,7 @@ static void on_resolved(void *data, const struct resolution *resolution)
 {
 	struct conn *conn = data;
 
-	conn->query = NULL;
+	conn_answered(conn);
 	use_resolution(conn, resolution);
 }
 
@@ -200,8 +200,7 @@ static void resolve(struct conn *conn, const char *name)
 		use_resolution(conn, known);
 		return;
 	}
-	conn->stage = CONN_RESOLVING;
-	if (resolver_ask(resolver, name, on_resolved, conn, &conn->query) < 0)
+	if (conn_ask(conn, name, on_resolved) < 0)
 		judge_fail(conn, 503, "too-many", "too many names are being resolved");
 }
 
