@@ -325,6 +325,23 @@ static void check_model(const struct why_world *world, const struct probe *probe
 		 probe->way.oifname, probe->crossing.is_answer ? " (answer)" : "", comment);
 }
 
+/* A port at an external proxy that is another service's, or everybody else's. */
+static bool is_proxy_of_others(const struct crossing *c)
+{
+	const struct config *config = &c->set->config;
+	const struct proxy_port *own = config_find_proxy_port(config, c->service->policy->service);
+	bool is_port = false, is_address = false;
+
+	for (size_t i = 0; i < config->n_proxy_ports; i++)
+		is_port = is_port || config->proxy_ports[i].port == c->dport;
+	for (size_t i = 0; i < config->n_proxies; i++) {
+		is_port = is_port || config->proxies[i].port == c->dport;
+		is_address = is_address || prefix_compare(&config->proxies[i].address, &c->to) == 0;
+	}
+	return config->n_proxy_ports && c->protocol == PROTOCOL_TCP && is_address && is_port &&
+	       !(own && own->port == c->dport);
+}
+
 static bool can_have_no_line(const struct asked *asked)
 {
 	const struct crossing *c =
@@ -334,7 +351,8 @@ static bool can_have_no_line(const struct asked *asked)
 	       (asked->has_answer &&
 		(!asked->answer.crossing.service || asked->answer.crossing.is_shared ||
 		 asked->answer.crossing.service->state == POLICY_REFUSED)) ||
-	       (prefix_is_loopback(&c->to) && strcmp(c->oifname, "lo") != 0);
+	       (prefix_is_loopback(&c->to) && strcmp(c->oifname, "lo") != 0) ||
+	       (asked->has_call && is_proxy_of_others(c));
 }
 
 static void check_question(const struct why_world *world, const struct asked *asked,
