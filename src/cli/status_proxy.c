@@ -38,9 +38,10 @@ static void print_counts(struct cli *cli, const json_t *proxy)
 
 static void print_absent(struct cli *cli, const struct style *style, const json_t *answer)
 {
-	json_int_t since = get_number(json_object_get(answer, "proxy"), "since");
-	const char *when = since > get_number(answer, "started") ?
-				   arena_printf(cli->arena, "since %s", date_words(cli, since)) :
+	const json_t *proxy = json_object_get(answer, "proxy");
+	const char *when = get_bool(proxy, "ever_connected") ?
+				   arena_printf(cli->arena, "since %s",
+						date_words(cli, get_number(proxy, "since"))) :
 				   "and has not since uidwalld started";
 
 	printf("%suidwall-proxy DOES NOT RUN%s %s: nobody gets out by name.\n"

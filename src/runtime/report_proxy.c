@@ -52,6 +52,7 @@ void report_proxy(const struct wall *wall, const struct report_process *process,
 	if (!is_external) {
 		writer_put_bool(w, "needed", is_needed(wall));
 		writer_put_bool(w, "connected", presence.is_connected);
+		writer_put_bool(w, "ever_connected", presence.was_connected);
 		writer_put_int(w, "since",
 			       presence.is_connected ? presence.since :
 						       absent_since(wall, &presence));

@@ -77,9 +77,9 @@ with_proxy '"kind": "external"'
 expect 0 '^The forward proxy is an external one'
 with_proxy '"kind": "built-in", "needed": false, "connected": false, "since": 5'
 verdict "nothing about a proxy that nobody needs" "$(grep -i proxy "$dir/out")"
-with_proxy "\"kind\": \"built-in\", \"needed\": true, \"connected\": false, \"since\": $((now - 90))"
+with_proxy "\"kind\": \"built-in\", \"needed\": true, \"connected\": false, \"ever_connected\": true, \"since\": $((now - 90))"
 expect 0 '^uidwall-proxy DOES NOT RUN since .* ago\): nobody gets out by name\.$'
-with_proxy "\"kind\": \"built-in\", \"needed\": true, \"connected\": false, \"since\": $((now - 90000))"
+with_proxy "\"kind\": \"built-in\", \"needed\": true, \"connected\": false, \"ever_connected\": false, \"since\": $((now - 90000))"
 expect 0 '^uidwall-proxy DOES NOT RUN and has not since uidwalld started: nobody gets out by name\.$'
 with_proxy '"kind": "built-in", "needed": true, "connected": true, "since": 5, "pid": 77, "by_name": { "allowed": 5, "refused": 3, "would_refuse": 2, "failed": 1 }, "strangers_refused": 1' \
 	'"by_name": { "refused": 2, "would_refuse": 2 }, '
