@@ -23,14 +23,22 @@ says() {
 	local out found
 	out=$(call "$2" "$3")
 	found=$(jq -rc "$4" <<<"$out" 2>&1)
-	[[ $found == "$5" ]] && pass "$1" || fail "$1" "expected $5, found $found in $out"
+	if [[ $found == "$5" ]]; then
+		pass "$1"
+	else
+		fail "$1" "expected $5, found $found in $out"
+	fi
 }
 
 # answered NAME USER REQUEST WORDS: with this error
 answered() {
 	local out
 	out=$(call "$2" "$3")
-	[[ $out == "error: $4" ]] && pass "$1" || fail "$1" "$out"
+	if [[ $out == "error: $4" ]]; then
+		pass "$1"
+	else
+		fail "$1" "$out"
+	fi
 }
 
 follow=$T/follow
@@ -44,7 +52,7 @@ follow() {
 }
 
 told() {
-	wc -l <"${1:-$follow}"
+	wc -l <"$follow"
 }
 
 # monotonic: as the stand-in's clock
