@@ -220,6 +220,8 @@ static void text_stmt(const struct ir_ruleset *ruleset, const struct ir_stmt *s,
 		fputs(s->op == NFPROTO_IPV4 ? "dnat ip to " : "dnat ip6 to [", out);
 		write_address(s->value, s->op == NFPROTO_IPV4 ? 4 : 16, out);
 		fprintf(out, s->op == NFPROTO_IPV4 ? ":%u" : "]:%u", s->port);
+		if (s->mask)
+			fprintf(out, "-%u", s->port + s->mask);
 		return;
 	case IR_STMT_VERDICT:
 		fputs(ir_verdict_name(s->op), out);

@@ -277,7 +277,7 @@ void add_strip(struct build *b, enum ir_field option)
 	add_stmt(b, IR_STMT_STRIP)->field = (uint8_t)option;
 }
 
-void add_dnat(struct build *b, const struct prefix *address, uint16_t port)
+void add_dnat(struct build *b, const struct prefix *address, struct number_range ports)
 {
 	uint8_t padded[IR_VALUE_MAX] = { 0 };
 	struct ir_stmt *stmt = add_stmt(b, IR_STMT_DNAT);
@@ -286,7 +286,8 @@ void add_dnat(struct build *b, const struct prefix *address, uint16_t port)
 	memcpy(padded, address->bytes, v4 ? 4 : 16);
 	stmt->op = v4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
 	stmt->value = share_value(b, padded);
-	stmt->port = port;
+	stmt->port = (uint16_t)ports.first;
+	stmt->mask = (uint8_t)(ports.last - ports.first);
 }
 
 void add_reject(struct build *b, enum ir_reject reject)

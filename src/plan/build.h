@@ -41,7 +41,7 @@ void add_lookup(struct build *b, enum ir_field field, enum ir_field field2, uint
 void add_vmap(struct build *b, enum ir_field field, uint32_t map);
 void add_count(struct build *b, uint32_t counter);
 void add_strip(struct build *b, enum ir_field option);
-void add_dnat(struct build *b, const struct prefix *address, uint16_t port);
+void add_dnat(struct build *b, const struct prefix *address, struct number_range ports);
 void add_reject(struct build *b, enum ir_reject reject);
 void add_verdict(struct build *b, enum ir_verdict verdict, uint32_t chain);
 

@@ -115,7 +115,8 @@ struct ir_stmt {
 	uint8_t op; /* match: enum ir_op; verdict: enum ir_verdict; reject: enum ir_reject; dnat */
 	uint8_t field;	/* match, lookup, vmap, strip */
 	uint8_t field2; /* lookup in a concatenation: the second field, else IR_FIELD_COUNT */
-	uint8_t mask;	/* IR_MASK_EQ, IR_MASK_NE */
+	uint8_t mask;	/* IR_MASK_EQ, IR_MASK_NE; dnat: how many more ports there are behind `port`
+			 */
 	uint8_t prefix_length; /* IR_PREFIX */
 	uint16_t port;	       /* dnat; not in network order */
 	union {

@@ -247,4 +247,16 @@ fence
 is "while it comes and goes, nothing leaves" "$(data_since "$mark" | grep -v ' A$' | head -n 3)" = ""
 is "and it was led" "$(number web .ok)" -gt 0
 is "over IPv6 as well" "$(number web6 .ok)" -gt 0
+
+# --- a proxy with several ports -------------------------------------------------------------------
+
+config <<'E'
+{ "proxy": { "listen": ["127.0.0.1:3128", "127.0.0.1:3129", "127.0.0.1:3130", "[::1]:3128", "[::1]:3129"] } }
+E
+check "several ports" reload
+led blog 203.0.113.7:443
+led blog '[2001:db8:bad::7]:443'
+is "from one port to two targets: both are led" \
+	"$(python3 "$T/same.py" "$(uid_of blog)" | tr '\n' ' ')" = "ok ok ok ok "
+blocked blog -d eth0 tcp 203.0.113.7:443
 finish

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""standin.py - in place of uidwall-proxy: echoes on 127.0.0.1:3128 and [::1]:3128, and prints a line
+"""standin.py - in place of uidwall-proxy: echoes on 127.0.0.1 and [::1], 3128 to 3131, and prints a line
 for each connection, "led ADDRESS PORT" with the address that its client meant. From whoever meant
 port 2587 it reads nothing."""
 import socket
@@ -28,11 +28,11 @@ def echo(s):
     s.close()
 
 
-def serve(family, address):
+def serve(family, address, port):
     server = socket.socket(family, socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
-    server.bind((address, 3128))
+    server.bind((address, port))
     server.listen(256)
 
     def accept():
@@ -50,7 +50,7 @@ def serve(family, address):
     return threading.Thread(target=accept)
 
 
-threads = [serve(socket.AF_INET, "127.0.0.1"), serve(socket.AF_INET6, "::1")]
-for thread in threads:
-    thread.start()
+for port in range(3128, 3132):
+    serve(socket.AF_INET, "127.0.0.1", port).start()
+    serve(socket.AF_INET6, "::1", port).start()
 print("ready", flush=True)

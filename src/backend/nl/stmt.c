@@ -18,7 +18,12 @@
 #include <linux/netfilter/nf_tables.h>
 
 /* As nft numbers them: the first of the 16-byte registers, and the second 4 bytes of it. */
-enum { REG = NFT_REG_1, REG_SECOND_WORD = NFT_REG32_01, REG_SECOND = NFT_REG_2 };
+enum {
+	REG = NFT_REG_1,
+	REG_SECOND_WORD = NFT_REG32_01,
+	REG_SECOND = NFT_REG_2,
+	REG_THIRD = NFT_REG_3
+};
 
 enum expr_kind {
 	EXPR_META,
@@ -36,6 +41,7 @@ enum expr_kind {
 	EXPR_VERDICT,
 	EXPR_DATA, /* an immediate value */
 	EXPR_NAT,
+	EXPR_NAT_RANGE, /* of ports: libnftnl forgets no attribute */
 	EXPR_KIND_COUNT
 };
 
@@ -45,6 +51,7 @@ static const char *const expr_names[] = {
 	[EXPR_STRIP] = "exthdr",      [EXPR_BITWISE] = "bitwise", [EXPR_BYTEORDER] = "byteorder",
 	[EXPR_CMP] = "cmp",	      [EXPR_REJECT] = "reject",	  [EXPR_RESET] = "reject",
 	[EXPR_VERDICT] = "immediate", [EXPR_DATA] = "immediate",  [EXPR_NAT] = "nat",
+	[EXPR_NAT_RANGE] = "nat",
 };
 static_assert(ARRAY_SIZE(expr_names) == EXPR_KIND_COUNT, "every expr_kind needs a name");
 
@@ -357,11 +364,15 @@ static void put_data(struct nlmsghdr *nlh, struct nl_exprs *exprs, uint32_t reg,
 
 static void nl_dnat(struct nlmsghdr *nlh, struct nl_exprs *exprs, const struct ir_stmt *s)
 {
-	struct nftnl_expr *expr = exprs->kinds[EXPR_NAT];
-	uint16_t port = htons(s->port);
+	struct nftnl_expr *expr = exprs->kinds[s->mask ? EXPR_NAT_RANGE : EXPR_NAT];
+	uint16_t port = htons(s->port), last = htons((uint16_t)(s->port + s->mask));
 
 	put_data(nlh, exprs, REG, s->value, s->op == NFPROTO_IPV4 ? 4 : 16);
 	put_data(nlh, exprs, REG_SECOND, &port, sizeof(port));
+	if (s->mask) {
+		put_data(nlh, exprs, REG_THIRD, &last, sizeof(last));
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_REG_PROTO_MAX, REG_THIRD);
+	}
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_FAMILY, s->op);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_REG_ADDR_MIN, REG);
