@@ -183,13 +183,15 @@ static void print_answers(struct cli *cli, const struct style *style, const stru
 	rows_print(&rows);
 }
 
-static void print_words(struct cli *cli, const struct style *style, const json_t *answer)
+/* Returns the policy, which lives as long as the process; NULL: none is in force, or readable. */
+static const struct policy *print_words(struct cli *cli, const struct style *style,
+					const json_t *answer)
 {
 	const char *text = json_string_value(json_object_get(answer, "text"));
 	const char *file = get_text(cli, answer, "file");
 	struct source source = { file, file, text, text ? strlen(text) : 0 };
 	const char *state = get_text(cli, answer, "state");
-	struct policy policy;
+	struct policy *policy = arena_alloc(cli->arena, sizeof(*policy));
 	struct diags diags;
 	int r;
 
@@ -198,16 +200,17 @@ static void print_words(struct cli *cli, const struct style *style, const json_t
 		printf("  nothing\n");
 	}
 	if (!text || strcmp(state, "refused") == 0)
-		return;
+		return NULL;
 	diags_init(&diags);
-	r = policy_parse(&source, cli->arena, &policy, &diags);
+	r = policy_parse(&source, cli->arena, policy, &diags);
 	diags_done(&diags);
 	if (r < 0) {
 		printf("\nThis uidwall cannot read that policy: is uidwalld of another version?\n");
-		return;
+		return NULL;
 	}
-	print_reach(cli, style, &policy, file, state);
-	print_answers(cli, style, &policy, file);
+	print_reach(cli, style, policy, file, state);
+	print_answers(cli, style, policy, file);
+	return policy;
 }
 
 /* --- the rest of the screen ------------------------------------------------------------------- */
@@ -348,6 +351,7 @@ enum cli_status verb_show(struct cli *cli)
 {
 	struct style style = style_of(stdout);
 	json_t *answer = NULL;
+	const struct policy *policy;
 	const char *error;
 	int r;
 
@@ -364,9 +368,9 @@ enum cli_status verb_show(struct cli *cli)
 	print_state(cli, &style, answer);
 	undo_print(cli, answer, stdout);
 	print_subjects(cli, &style, answer);
-	print_words(cli, &style, answer);
+	policy = print_words(cli, &style, answer);
 	print_without_effect(cli, &style, answer);
-	show_names(cli, &style, answer);
+	show_names(cli, &style, answer, policy);
 	print_text(cli, &style, answer);
 	print_rules(cli, &style, answer);
 	json_decref(answer);

@@ -4,8 +4,10 @@
 #define UIDWALL_CLI_SHOW_NAMES_H
 
 #include "cli/output.h"
+#include "policy/policy.h"
 
-/* From "names" of the answer; nothing where there are none. */
-void show_names(struct cli *cli, const struct style *style, const json_t *answer);
+/* From "names" of the answer; nothing where there are none. policy: that is in force, or NULL. */
+void show_names(struct cli *cli, const struct style *style, const json_t *answer,
+		const struct policy *policy);
 
 #endif

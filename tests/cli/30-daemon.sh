@@ -187,11 +187,13 @@ cp "$answers/show-blog.json" "$dir/show-blog.json"
 jq --argjson now "$now" '.names = [
 	{ host: "a.example", port: 443, verdict: "allowed", line: 5, count: 1, sent: 10, received: 2048, last: $now },
 	{ host: "2001:db8::1", port: 25, verdict: "failed", reason: "timeout", count: 1, last: $now },
-	{ host: "b\u001b.example", port: 80, verdict: "refused", reason: "not-listed", add: "b.example", count: 1200, last: 5 }
+	{ host: "b\u001b.example", port: 80, verdict: "refused", reason: "not-listed", add: "b.example", count: 1200, last: 5 },
+	{ host: "a.example", port: 80, verdict: "refused", reason: "not-listed", add: "a.example", count: 1, last: 5 }
 	]' "$dir/show-blog.json" >"$answers/show-blog.json"
 run show blog
 expect 0 '^By name, through the proxy$' \
 	'^  b\\x1b\.example:80 +REFUSED +1200 times +last at 1970-01-01 .*  not-listed; add to its "hosts": "b\.example"$' \
+	'^  a\.example:80 +REFUSED +1 time .*  was not listed; it is by now$' \
 	'^  \[2001:db8::1\]:25 +failed +1 time +last at [0-9:]+ +timeout$' \
 	'^  a\.example:443 +allowed +1 time +last at [0-9:]+ +10 bytes sent, 2\.0 KiB received; blog\.json:5$'
 verdict "what was refused comes first" "$(grep -A1 '^By name' "$dir/out" | grep -q REFUSED || echo no)"
