@@ -221,7 +221,7 @@ static void text_stmt(const struct ir_ruleset *ruleset, const struct ir_stmt *s,
 		write_address(s->value, s->op == NFPROTO_IPV4 ? 4 : 16, out);
 		fprintf(out, s->op == NFPROTO_IPV4 ? ":%u" : "]:%u", s->port);
 		if (s->mask)
-			fprintf(out, "-%u", s->port + s->mask);
+			fprintf(out, "-%u", (unsigned)s->port + s->mask);
 		return;
 	case IR_STMT_VERDICT:
 		fputs(ir_verdict_name(s->op), out);
