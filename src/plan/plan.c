@@ -251,7 +251,7 @@ void plan_build(const struct policy_set *set, struct arena *arena, struct ir_rul
 	plan_observe(&b, set, &shared);
 	plan_dns(&b, &set->config, &shared);
 	plan_proxy(&b, &set->config, &shared);
-	plan_find_proxy(&set->config, &shared);
+	plan_find_proxy(set, &shared);
 	plan_service_counters(&b, set, &shared);
 	plan_guards(&b, set, &shared);
 	for (size_t i = 0; i < set->n_services; i++)

@@ -63,9 +63,12 @@ static struct number_range find_ports(const struct config *config,
 	return ports;
 }
 
-void plan_find_proxy(const struct config *config, struct plan_shared *shared)
+void plan_find_proxy(const struct policy_set *set, struct plan_shared *shared)
 {
-	for (size_t i = config->proxy_is_external ? 0 : config->n_proxies; i-- > 0;) {
+	const struct config *config = &set->config;
+
+	for (size_t i = config->proxy_is_external || set->lacks_nat ? 0 : config->n_proxies;
+	     i-- > 0;) {
 		const struct proxy_address *proxy = &config->proxies[i];
 
 		shared->led_to[proxy->address.family == ADDR_V6] = proxy;

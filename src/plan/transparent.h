@@ -13,7 +13,7 @@ struct plan_ways {
 };
 
 /* Finds where connections are led: the built-in proxy's first listener of each family. */
-void plan_find_proxy(const struct config *config, struct plan_shared *shared);
+void plan_find_proxy(const struct policy_set *set, struct plan_shared *shared);
 
 /* Whether the policy's connections are led there; no other service pays for those that are. */
 bool plan_is_led(const struct policy *policy, const struct plan_shared *shared);

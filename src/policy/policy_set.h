@@ -61,6 +61,7 @@ struct policy_set {
 	size_t n_unknown;
 	int unread; /* -errno: accounts or resolvers could not be read; what is known goes without
 		     */
+	bool lacks_nat;	    /* the kernel cannot lead connections to the proxy */
 	bool keeps_options; /* the kernel cannot strip TCP options: before Linux 5.18 */
 };
 

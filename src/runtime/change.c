@@ -302,6 +302,19 @@ static void keep_gone_groups(const struct wall *wall, struct generation *next)
 	generation_take_groups(next, &set, arena);
 }
 
+/* What it would have led to the proxy is refused. */
+static void warn_of_nat(const struct policy_set *set, struct diags *diags)
+{
+	for (size_t i = 0; set->lacks_nat && i < set->n_services; i++) {
+		const struct policy *policy = set->services[i].policy;
+
+		if (policy->transparent && policy->proxy)
+			diag_add(diags, DIAG_WARNING, (struct place){ .file = policy->file },
+				 "this kernel cannot lead connections to the proxy (it lacks the "
+				 "module nft_nat or nft_chain_nat): they are refused");
+	}
+}
+
 int change_read(const struct wall *wall, enum generation_source source, const struct memory *memory,
 		struct generation **ret_next)
 {
@@ -322,6 +335,8 @@ int change_read(const struct wall *wall, enum generation_source source, const st
 	}
 	keep_gone_groups(wall, *ret_next);
 	(*ret_next)->set.keeps_options = !nl_table_features(wall->table)->strips_options;
+	(*ret_next)->set.lacks_nat = !nl_table_features(wall->table)->has_nat;
+	warn_of_nat(&(*ret_next)->set, &wall->last->diags);
 	progress(wall, "planning rules");
 	generation_plan(*ret_next, &wall->switches, &(*ret_next)->rules);
 	return 0;

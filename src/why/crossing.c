@@ -148,7 +148,7 @@ static bool would_be_led(const struct crossing *c)
 {
 	return policy_of(c)->transparent && policy_of(c)->proxy && c->protocol == PROTOCOL_TCP &&
 	       !c->is_answer && !is_lo(c) && is_led_port(policy_of(c), c->dport) &&
-	       has_listener(&c->set->config, c->to.family);
+	       has_listener(&c->set->config, c->to.family) && !c->set->lacks_nat;
 }
 
 static bool is_led(const struct crossing *c)

@@ -163,6 +163,7 @@ static void test_units(void **state)
 
 	(void)state;
 	assert_true(nl_table_features(table)->strips_options);
+	assert_true(nl_table_features(table)->has_nat);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned seed = only ? only : 1 + i;
 		uint32_t map;

@@ -94,6 +94,7 @@ void nl_table_read_groups(struct nl_table *table, struct arena *arena, struct nl
 struct nl_features {
 	bool owner_persist;
 	bool strips_options; /* IR_STMT_STRIP; Linux 5.18 */
+	bool has_nat;	     /* IR_STMT_DNAT in an inet table: modules that may be left out */
 };
 const struct nl_features *nl_table_features(const struct nl_table *table);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include "backend/nl/object.h"
@@ -46,6 +47,22 @@ static void add_rule(struct nl_batch *batch, struct nl_exprs *exprs, struct ir_s
 	nl_batch_end(batch);
 }
 
+static void add_nat(struct nl_batch *batch, struct nl_exprs *exprs)
+{
+	static const uint8_t loopback[IR_VALUE_MAX] = { 127, 0, 0, 1 };
+	const struct ir_stmt stmt = {
+		.kind = IR_STMT_DNAT, .op = NFPROTO_IPV4, .port = 1, .value = loopback
+	};
+	struct ir_chain chain = { .name = PROBE_CHAIN, .hook = IR_HOOK_NAT_OUTPUT };
+	const struct ir_ruleset ruleset = { .chains = &chain, .n_chains = 1 };
+	const struct nl_writer writer = { .batch = batch, .exprs = exprs, .ruleset = &ruleset };
+
+	batch->table = PROBE_TABLE;
+	nl_add_chain(&writer, 0);
+	batch->table = IR_TABLE_NAME;
+	add_rule(batch, exprs, stmt);
+}
+
 /* Whether the kernel would carry it out; -errno where it could not even be asked. */
 static int would(struct nl_batch *batch, struct nl_sock *sock, bool *ret_would, struct diags *diags)
 {
@@ -77,6 +94,10 @@ int nl_probe(struct nl_sock *sock, struct nl_exprs *exprs, struct nl_features *r
 	add_rule(&batch, exprs, strip);
 	if (r == 0)
 		r = would(&batch, sock, &features.strips_options, diags);
+	add_table(&batch, exprs, 0);
+	add_nat(&batch, exprs);
+	if (r == 0)
+		r = would(&batch, sock, &features.has_nat, diags);
 	nl_batch_done(&batch);
 	if (r == 0)
 		*ret_features = features;
