@@ -13,9 +13,10 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "proxy/straight.h"
 
 enum {
 	SOCKETS_MAX = 4, /* that libcurl watches at once for one connection: two by RFC 8305 */
@@ -35,11 +36,12 @@ struct watched {
 struct dial {
 	struct dialer *dialer;
 	struct dial *next; /* free ones */
-	CURL *easy;
+	CURL *easy;	   /* NULL: of the straight ones */
 	struct curl_slist *resolve;
 	dial_fn fn; /* NULL: cancelled */
 	void *data;
 	unsigned number;
+	struct straight straight; /* a dial without a handle */
 	curl_socket_t taken;
 	struct prefix last; /* that a socket was opened for */
 	struct watched watched[SOCKETS_MAX];
@@ -54,10 +56,9 @@ struct dialer {
 	char *credentials;
 	CURLM *multi;
 	struct event timer;
-	struct dial *free;
+	struct dial *free, *free_straight;
 	unsigned n_free, n_made;
-	bool is_taking;	  /* results */
-	bool is_starting; /* sockets are not watched yet: they may be connected already */
+	bool is_taking; /* results */
 };
 
 /* --- from libcurl's addresses to ours */
@@ -166,7 +167,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void
 		     (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
 			     (what & CURL_POLL_OUT ? EV_WRITE : 0)),
 		     on_socket, watched);
-	return dialer->is_starting ? 0 : event_add(&watched->event, NULL);
+	return event_add(&watched->event, NULL);
 }
 
 /* --- handles */
@@ -177,6 +178,16 @@ static void free_dial(struct dial *dial)
 		curl_easy_cleanup(dial->easy);
 	curl_slist_free_all(dial->resolve);
 	free(dial);
+}
+
+static void free_dials(struct dial *dial)
+{
+	while (dial) {
+		struct dial *next = dial->next;
+
+		free_dial(dial);
+		dial = next;
+	}
 }
 
 static struct dial *make_dial(struct dialer *dialer)
@@ -303,7 +314,7 @@ static void take_done(struct dialer *dialer)
 	dialer->is_taking = false;
 }
 
-/* --- entry points */
+/* --- what a handle is set to */
 
 /* "d7.invalid:443:192.0.2.1,[2001:db8::1]" */
 static int set_addresses(struct dial *dial, const struct prefix *addresses, size_t n, uint16_t port)
@@ -381,34 +392,60 @@ static int set_target(struct dialer *dialer, struct dial *dial, const struct dia
 					       set_direct(dial, target, n);
 }
 
-/* What goes to an address of this machine is connected when connect() returns, though it says
- * EINPROGRESS.
- */
-static bool is_connected(curl_socket_t fd)
-{
-	struct tcp_info info;
-	socklen_t n = sizeof(info.tcpi_state); /* the first byte */
+/* --- one address */
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
-	       info.tcpi_state == TCP_ESTABLISHED;
+static void put_back_straight(struct dial *dial)
+{
+	straight_cancel(&dial->straight);
+	dial->next = dial->dialer->free_straight;
+	dial->dialer->free_straight = dial;
 }
 
-/* Asking at once spares a turn of the loop, and being watched meanwhile. */
-static void begin(struct dialer *dialer, struct dial *dial)
+static void finish_straight(struct dial *dial, int fd_or_error)
 {
-	int running;
+	struct dial_result result = { .fd = fd_or_error, .address = dial->last };
 
-	dialer->is_starting = true;
-	curl_multi_socket_action(dialer->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	if (dial->watched[0].fd >= 0 && is_connected(dial->watched[0].fd))
-		curl_multi_socket_action(dialer->multi, dial->watched[0].fd, CURL_CSELECT_OUT,
-					 &running);
-	dialer->is_starting = false;
-	for (size_t i = 0; i < SOCKETS_MAX; i++)
-		if (dial->watched[i].fd >= 0)
-			event_add(&dial->watched[i].event, NULL);
-	take_done(dialer);
+	if (fd_or_error < 0) {
+		result.fd = -1;
+		result.error = fd_or_error;
+		result.words = strerror(-fd_or_error);
+	}
+	put_back_straight(dial);
+	dial->fn(dial->data, &result);
 }
+
+static void on_straight(void *data, int fd_or_error)
+{
+	finish_straight(data, fd_or_error);
+}
+
+static int start_straight(struct dialer *dialer, const struct dial_target *target, dial_fn fn,
+			  void *data, struct dial **ret_dial)
+{
+	struct dial *dial = dialer->free_straight;
+	int r;
+
+	if (dial)
+		dialer->free_straight = dial->next;
+	else
+		dial = calloc(1, sizeof(*dial));
+	if (!dial)
+		return -ENOMEM;
+	dial->dialer = dialer;
+	dial->fn = fn;
+	dial->data = data;
+	dial->last = target->addresses[0];
+	dial->straight.fn = on_straight;
+	dial->straight.data = dial;
+	*ret_dial = dial;
+	r = straight_start(&dial->straight, dialer->options.base, &dial->last, target->port,
+			   dialer->options.timeout_ms);
+	if (r != -EINPROGRESS)
+		finish_straight(dial, r);
+	return 0;
+}
+
+/* --- entry points */
 
 int dial_start(struct dialer *dialer, const struct dial_target *target, dial_fn fn, void *data,
 	       struct dial **ret_dial)
@@ -416,6 +453,8 @@ int dial_start(struct dialer *dialer, const struct dial_target *target, dial_fn 
 	struct dial *dial = dialer->free;
 	int r;
 
+	if (target->n_addresses == 1 && !dialer->options.upstream_port)
+		return start_straight(dialer, target, fn, data, ret_dial);
 	if (dial) {
 		dialer->free = dial->next;
 		dialer->n_free--;
@@ -436,14 +475,16 @@ int dial_start(struct dialer *dialer, const struct dial_target *target, dial_fn 
 	dial->fn = fn;
 	dial->data = data;
 	*ret_dial = dial;
-	begin(dialer, dial);
+	act(dialer, CURL_SOCKET_TIMEOUT, 0); /* a turn of the loop less than by its timer */
 	return 0;
 }
 
 void dial_cancel(struct dial *dial)
 {
-	if (dial)
+	if (dial && dial->easy)
 		put_back(dial);
+	else if (dial)
+		put_back_straight(dial);
 }
 
 int dialer_new(const struct dialer_options *options, struct dialer **ret_dialer)
@@ -472,12 +513,8 @@ void dialer_free(struct dialer *dialer)
 {
 	if (!dialer)
 		return;
-	while (dialer->free) {
-		struct dial *dial = dialer->free;
-
-		dialer->free = dial->next;
-		free_dial(dial);
-	}
+	free_dials(dialer->free);
+	free_dials(dialer->free_straight);
 	if (event_initialized(&dialer->timer))
 		event_del(&dialer->timer);
 	curl_multi_cleanup(dialer->multi);

@@ -2,6 +2,9 @@
 /* dial.h - addresses that were judged → a connected socket, by libcurl's connect-only mode: one
  * address after the other, both families side by side (RFC 8305), or through the site's own proxy.
  *
+ * Where there is one address and no site's proxy, libcurl would add nothing to connect(), and is
+ * not asked (docs/decisions/proxy.md has what that saves).
+ *
  * libcurl resolves nothing: it gets addresses only, and a socket to any other is never opened. Once
  * connected the socket is the caller's, and libcurl has forgotten it.
  */
