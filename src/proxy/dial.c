@@ -58,7 +58,8 @@ struct dialer {
 	struct event timer;
 	struct dial *free, *free_straight;
 	unsigned n_free, n_made;
-	bool is_taking; /* results */
+	bool is_taking;	      /* results */
+	struct dial *current; /* whose socket is looked at; NULL once it is done */
 };
 
 /* --- from libcurl's addresses to ours */
@@ -114,12 +115,40 @@ static void on_timer(evutil_socket_t fd, short what, void *data)
 	act(data, CURL_SOCKET_TIMEOUT, 0);
 }
 
+static bool is_watched(const struct dial *dial)
+{
+	for (size_t i = 0; i < SOCKETS_MAX; i++)
+		if (dial->watched[i].fd >= 0)
+			return true;
+	return false;
+}
+
+/* Where an address refuses, libcurl 7.88 takes the next one only once half of the time is over that
+ * all of them have, unless it is made to look at its handles. curl_multi_perform() would look, and
+ * not tell which socket it opened.
+ */
+static void look_again(struct dialer *dialer)
+{
+	int running;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	curl_multi_socket_all(dialer->multi, &running);
+#pragma GCC diagnostic pop
+	take_done(dialer);
+}
+
 static void on_socket(evutil_socket_t fd, short what, void *data)
 {
 	struct watched *watched = data;
+	struct dialer *dialer = watched->dial->dialer;
 
-	act(watched->dial->dialer, fd,
+	dialer->current = watched->dial;
+	act(dialer, fd,
 	    (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
+	if (dialer->current && !is_watched(dialer->current))
+		look_again(dialer);
+	dialer->current = NULL;
 }
 
 static int set_timer(CURLM *multi, long timeout_ms, void *data)
@@ -230,6 +259,8 @@ static void put_back(struct dial *dial)
 	struct dialer *dialer = dial->dialer;
 
 	dial->fn = NULL;
+	if (dialer->current == dial)
+		dialer->current = NULL;
 	curl_multi_remove_handle(dialer->multi, dial->easy);
 	dial->taken = -1;
 	if (dialer->n_free == FREE_HANDLES) {
