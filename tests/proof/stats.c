@@ -46,7 +46,7 @@ static const struct {
 	{ "rule forward proxy", 20 },
 	{ "rule transparent", 5 },
 	{ "rule no rule", 500 },
-	{ "rule monitor mode: passes", 150 },
+	{ "rule monitor mode: passes", 100 },
 	{ "rule refused: connect() fails at once", 500 },
 	{ "rule refused: send() fails at once", 500 },
 	{ "rule refused: no answer to a foreign address", 20 },
