@@ -16,7 +16,7 @@
 #include <curl/curl.h>
 
 #include "base/log.h"
-#include "proxy/link.h"
+#include "proxy/daemon/link.h"
 #include "proxy/worker.h"
 
 enum {

@@ -14,8 +14,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "proxy/basic.h"
-#include "proxy/conn.h"
+#include "proxy/out/basic.h"
+#include "proxy/serve/conn.h"
 
 enum {
 	ACCEPTS_AT_ONCE = 16, /* before others have their turn, and other workers a chance */

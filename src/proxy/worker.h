@@ -7,9 +7,9 @@
 #ifndef UIDWALL_PROXY_WORKER_H
 #define UIDWALL_PROXY_WORKER_H
 
-#include "proxy/outbox.h"
+#include "proxy/daemon/outbox.h"
 #include "proxy/proxy.h"
-#include "proxy/usage.h"
+#include "proxy/serve/usage.h"
 
 struct lists;
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "proxy/lists.h"
+#include "proxy/daemon/lists.h"
 #include "wire/writer.h"
 
 enum { ROUNDS = 21, TEXT_MAX = 256 * 1024 * 1024 };

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "proxy/head.h"
+#include "proxy/parse/head.h"
 
 enum { SOME_PREFIXES = 32, IS_FOR_HEAD = 4, TO_PROXY = 8 };
 

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proxy/hello.h"
-#include "proxy/opening.h"
+#include "proxy/parse/hello.h"
+#include "proxy/parse/opening.h"
 
 enum { RECORD_HEADER = 5, ALL_PREFIXES = 128, SOME_PREFIXES = 64 };
 

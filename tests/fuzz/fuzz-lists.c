@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "proxy/lists.h"
+#include "proxy/daemon/lists.h"
 
 /* jansson looks at UTF-8, which the reader leaves to others. */
 static bool is_ascii(const char *bytes, size_t n)

@@ -20,7 +20,12 @@ declare -A arrows=(
 	[sandbox]="base"
 	[service]="base"
 	[runtime]="base names policy plan backend backend/nl kernel wire why diff sandbox service"
-	[proxy]="base names kernel wire sandbox service"
+	[proxy]="base names kernel sandbox service proxy/serve proxy/resolve proxy/out proxy/daemon"
+	[proxy/parse]="base names"
+	[proxy/resolve]="base"
+	[proxy/out]="base"
+	[proxy/daemon]="base names wire"
+	[proxy/serve]="base names kernel proxy/parse proxy/resolve proxy/out proxy/daemon"
 	[selftest]="base"
 	[cli]="base names policy plan backend kernel wire why diff selftest"
 )
@@ -28,16 +33,16 @@ declare -A arrows=(
 # header: folders that may include it
 declare -A homes=(
 	[jansson.h]="policy wire"
-	[libmnl/]="backend/nl kernel proxy"
+	[libmnl/]="backend/nl kernel"
 	[libnftnl/]="backend/nl"
 	[linux/netfilter]="plan backend backend/nl kernel runtime"
-	[event2/]="runtime proxy"
+	[event2/]="runtime proxy proxy/serve proxy/resolve proxy/out proxy/daemon"
 	[seccomp.h]="sandbox"
 	[cap-ng.h]="sandbox"
-	[http_parser.h]="proxy"
-	[ares.h]="proxy"
+	[http_parser.h]="proxy/parse"
+	[ares.h]="proxy/resolve"
 	[idn2.h]="names"
-	[curl/]="proxy selftest"
+	[curl/]="proxy proxy/out selftest"
 )
 
 folder_of() {

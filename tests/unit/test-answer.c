@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "proxy/answer.h"
-#include "proxy/head.h"
+#include "proxy/parse/answer.h"
+#include "proxy/parse/head.h"
 
 /* A response like any other, with a body as long as it says. */
 static const char *check_response(const char *bytes, size_t n, int status)

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/dial.h"
+#include "proxy/out/dial.h"
 
 enum { TIMEOUT_MS = 400, FILLERS = 8 };
 

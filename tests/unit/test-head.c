@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/head.h"
+#include "proxy/parse/head.h"
 
 #define VIA "Via: 1.1 uidwall-proxy\r\nConnection: close\r\n\r\n"
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "proxy/hello.h"
-#include "proxy/opening.h"
+#include "proxy/parse/hello.h"
+#include "proxy/parse/opening.h"
 
 /* Recorded from what Debian 12 has. */
 static const struct real {

@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "proxy/link.h"
+#include "proxy/daemon/link.h"
 #include "wire/frame.h"
 
 enum { PATIENCE_MS = 5000, PAUSE_MS = 200 };

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/lists.h"
+#include "proxy/daemon/lists.h"
 #include "wire/reader.h"
 
 #define SERVICE(NAME, MORE)                                                                        \

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "proxy/record.h"
+#include "proxy/daemon/record.h"
 #include "wire/request.h"
 
 enum { MANY = 20000, BYTES_MAX = 16 * 1024 * 1024 };

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "proxy/resolve.h"
+#include "proxy/resolve/resolve.h"
 
 enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28, TIMEOUT_MS = 700, PACKET_MAX = 8192 };
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "proxy/basic.h"
-#include "proxy/usage.h"
+#include "proxy/out/basic.h"
+#include "proxy/serve/usage.h"
 
 enum { ALL = 160 };
 
