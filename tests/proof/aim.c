@@ -411,7 +411,7 @@ void aim_shot(struct aim *aim, struct shot *ret_shot)
 	chain = chain_of(r, wish.uid);
 	if (chain == IR_NONE || random_chance(random, 3))
 		chain = random_below(random, (uint32_t)r->n_chains);
-	else if (random_chance(random, 3) && way_of(r, chain) != IR_NONE)
+	else if (random_chance(random, 2) && way_of(r, chain) != IR_NONE)
 		chain = way_of(r, chain);
 	wish_rule(aim, random_rule(aim, chain), &wish);
 	if (random_chance(random, 3))

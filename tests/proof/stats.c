@@ -44,7 +44,7 @@ static const struct {
 	{ "rule listen", 100 },
 	{ "rule resolver", 20 },
 	{ "rule forward proxy", 20 },
-	{ "rule transparent", 5 },
+	{ "rule transparent", 1 },
 	{ "rule no rule", 500 },
 	{ "rule monitor mode: passes", 100 },
 	{ "rule refused: connect() fails at once", 500 },
