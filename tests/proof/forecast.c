@@ -19,6 +19,7 @@ struct traveller {
 	struct prefix from;
 	uint32_t damage;
 	uint32_t kind;
+	bool is_led;	       /* to the proxy: to one, whatever its target */
 	enum box_device bound; /* of the socket, which the way of a reset heeds */
 	struct eval_packet fields;
 };
@@ -113,6 +114,8 @@ static bool is_by_lo(const struct traveller *t)
  */
 static bool goes_to_many(const struct traveller *t)
 {
+	if (t->is_led)
+		return false;
 	if (is_v4(t) &&
 	    (t->kind == SHOT_COPY || (prefix_is_loopback(&t->packet.to) && !is_by_lo(t))))
 		return false;
@@ -287,6 +290,7 @@ static void start(const struct shot *shot, const struct sent *sent, const struct
 	shot_packet(shot, sent, &ret->packet);
 	ret->from = sent->from;
 	ret->kind = shot->kind;
+	ret->is_led = false;
 	ret->bound = shot_bound(shot);
 	ret->damage = shot_is_raw(shot) ? shot->damage : DAMAGE_NONE;
 	ret->packet.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
@@ -372,6 +376,7 @@ void forecast_make(const struct ir_ruleset *ruleset, const struct shot *shot,
 			remember(flows, &t, result.led, arena);
 			return;
 		}
+		t.is_led = result.led;
 		if (!make_answer(&t, result.verdict))
 			return;
 	}
