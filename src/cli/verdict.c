@@ -466,8 +466,6 @@ static void print_proxy(struct screen *s)
 							       "allowed; ");
 	if (!get_bool(proxy, "external"))
 		print_proxy_reason(s, proxy, refused);
-	if (!get_bool(proxy, "hosts_in_effect"))
-		puts("    Note: \"hosts\" has no effect in this version.");
 	if (s->question->unresolved)
 		printf("  %sDirectly%s: not known; %s cannot be resolved here: %s.\n",
 		       s->style.bold, s->style.plain, get_text(s->cli, s->answer, "host"),

@@ -12,8 +12,6 @@
 #include "names/special.h"
 #include "policy/parse.h"
 
-enum { KEYS_MAX = 16 };
-
 /* --- the list --------------------------------------------------------------------------------- */
 
 static struct host_rule rule_of(const struct policy *policy, size_t i)
@@ -217,17 +215,6 @@ void proxied_done(struct proxied *p)
 
 /* --- as JSON ---------------------------------------------------------------------------------- */
 
-static bool hosts_in_effect(const struct policy *policy)
-{
-	const char *names[KEYS_MAX];
-	size_t n = policy_keys_without_effect(policy, names, KEYS_MAX);
-
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(names[i], "hosts") == 0)
-			return false;
-	return true;
-}
-
 static void put_entry(struct why *why, const char *key, const struct host_pattern *pattern)
 {
 	const struct policy *policy = why->own->policy;
@@ -284,7 +271,6 @@ void proxied_put(struct why *why, const struct proxied *p, const struct asked *l
 	writer_put_bool(why->w, "reachable", p->is_reachable);
 	writer_put_bool(why->w, "external", p->is_external);
 	writer_put_bool(why->w, "transparent", policy->transparent);
-	writer_put_bool(why->w, "hosts_in_effect", hosts_in_effect(policy));
 	writer_put_int(why->w, "port", list[0].target.port);
 	writer_put_text(why->w, "file", policy->file);
 	put_entry(why, "named_by", p->is_near ? NULL : p->named);
