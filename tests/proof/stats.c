@@ -57,7 +57,7 @@ static const struct {
 	{ "before a routing header is refused", 30 },
 	{ "before a foreign source address is refused", 20 },
 	{ "before listen: from does not name them", 30 },
-	{ "before is wrong and never was right: refused", 20 },
+	{ "before is wrong and never was right: refused", 10 },
 	{ "before a declared port does not call out", 20 },
 };
 
