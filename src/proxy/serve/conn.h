@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* conn.h - one client's connection, in a slot of a fixed table, from accept() to its record.
+/* conn.h - one client's connection, in a slot of a fixed table (table.c), from accept() to its
+ * record.
  *
  *     OPENING    first bytes → who, where to (judge.c)
  *     RESOLVING  the name's addresses (way.c)
@@ -117,6 +118,12 @@ void conns_accept(struct conns *conns, int fd, const struct sockaddr_storage *pe
 void conns_set_lists(struct conns *conns, const struct lists *lists);
 
 /* --- between the files that move a connection on */
+
+/* Events of the epoll set, and those whose turn comes again; data: struct conns. */
+void conns_on_events(evutil_socket_t fd, short what, void *data);
+void conns_on_resume(evutil_socket_t fd, short what, void *data);
+/* From now on events of this socket, of the side RELAY_UP or RELAY_DOWN, are the connection's. */
+int conn_watch(struct conn *conn, int fd, unsigned side);
 
 /* Frees the slot. The record is written unless it came to no decision. */
 void conn_end(struct conn *conn);
