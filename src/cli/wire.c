@@ -15,23 +15,17 @@ const char help_wire[] =
 	"--squid: squid's access lists. Squid cannot know which user is calling, so each\n"
 	"service gets a port of its own there, and the wall lets no other service reach\n"
 	"that port. The ports stand in uidwall.json; whoever lacks one is named, with the\n"
-	"line to add:\n"
-	"\n"
-	"  \"proxy\": { \"external\": \"127.0.0.1:3128\", \"ports\": { \"blog\": 3129 } }\n"
-	"\n"
-	"Then, once:\n"
-	"\n"
-	"  1. uidwall apply\n"
-	"  2. uidwall wire --squid > /etc/squid/uidwall.conf\n"
-	"  3. in /etc/squid/squid.conf, above the first http_access line:\n"
-	"         include /etc/squid/uidwall.conf\n"
-	"  4. squid -k parse && squid -k reconfigure\n"
-	"  5. in the app's environment, http_proxy and https_proxy: http://127.0.0.1:3129\n"
-	"\n"
-	"After a change of \"hosts\" or of ports: 1, 2 and 4 again.\n"
+	"line to add: \"proxy\": { \"external\": \"127.0.0.1:3128\", \"ports\": { \"blog\": 3129 } "
+	"}\n"
+	"Then: apply, write the file, include it in squid.conf above the first\n"
+	"http_access line, and give the app http://127.0.0.1:3129 as its http_proxy.\n"
 	"\n"
 	"exit status: 0 written, 1 there is no port for some service that has hosts, or\n"
-	"errors in the policies (nothing is written)\n";
+	"errors in the policies (nothing is written)\n"
+	"\n"
+	"  uidwall apply\n"
+	"  uidwall wire --squid > /etc/squid/uidwall.conf\n"
+	"  squid -k parse && squid -k reconfigure\n";
 
 struct wiring {
 	struct cli *cli;
