@@ -119,7 +119,8 @@ static void decide(struct conn *conn)
 	}
 	conn->verdict = conn->would_be_refused ? RECORD_WOULD_REFUSE : RECORD_ALLOWED;
 	if (conn->would_be_refused)
-		conn->reason = host_verdict_name(decision.verdict);
+		conn->reason =
+			conn->list->proxy ? host_verdict_name(decision.verdict) : "proxy-off";
 	way_out(conn);
 }
 
