@@ -261,7 +261,8 @@ static void prove(const struct options *options, unsigned seed, unsigned packets
 	snprintf(name, sizeof(name), "seed %u: %u packets through %s", seed, run.stats.n_shots,
 		 rules ? "rules that no policy makes" : "policies");
 	result(!run.differs && run.n_noise <= NOISE_MAX, name);
-	if (!rules && packets >= PACKETS / 4 && !run.differs) {
+	/* Of a seed that nobody has seen chance may leave some kind out. */
+	if (!rules && seed == FIXED_SEED && packets >= PACKETS / 4 && !run.differs) {
 		snprintf(name, sizeof(name), "seed %u: packets of every kind", seed);
 		result(stats_are_broad(&run.stats, stdout), name);
 	}
