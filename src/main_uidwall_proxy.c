@@ -64,16 +64,29 @@ struct setup {
 	struct credentials credentials;
 };
 
+/* The addresses of "listen"; of each family the first one's, with the ports that connections are
+ * led to. */
 static int listen_everywhere(struct setup *setup, struct arena *arena, struct diags *diags)
 {
-	size_t n = setup->config.n_proxies;
-	struct listen_address *addresses = arena_alloc(arena, n * sizeof(*addresses));
+	struct number_range led = config_transparent_ports(&setup->config);
+	const struct proxy_address *first[2] = { NULL, NULL };
+	struct listen_address *addresses = NULL;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < setup->config.n_proxies; i++) {
 		const struct proxy_address *proxy = &setup->config.proxies[i];
+		bool is_v6 = proxy->address.family == ADDR_V6;
 
-		addresses[i] = (struct listen_address){ proxy->address, proxy->port, proxy->place };
+		*ARENA_APPEND(arena, addresses, n) =
+			(struct listen_address){ proxy->address, proxy->port, proxy->place, false };
+		if (!first[is_v6])
+			first[is_v6] = proxy;
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(first); i++)
+		for (uint32_t port = led.first; first[i] && port <= led.last; port++)
+			*ARENA_APPEND(arena, addresses, n) =
+				(struct listen_address){ first[i]->address, (uint16_t)port,
+							 first[i]->place, true };
 	return listeners_open(addresses, n, &setup->listeners, diags);
 }
 
@@ -97,14 +110,18 @@ static int prepare(struct setup *setup, struct arena *arena)
 	return r;
 }
 
-/* As the unit says, where nobody else says so; only root may go beyond its hard limit. */
-/* Each connection takes two. */
+/* As the unit says, where nobody else says so; only root may go beyond its hard limit. Each
+ * connection takes two.
+ */
 static void raise_descriptors(const struct proxy_settings *settings)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
+	if (limit.rlim_max < DESCRIPTORS &&
+	    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ DESCRIPTORS, DESCRIPTORS }) == 0)
+		limit.rlim_max = DESCRIPTORS;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_warning("cannot have more than the usual number of descriptors");

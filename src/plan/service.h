@@ -24,7 +24,7 @@ struct plan_shared {
 	uint32_t *service_counters;
 	/* where connections of transparent services are led, by family (v4, v6); NULL: nowhere */
 	const struct proxy_address *led_to[2];
-	struct number_range led_ports[2]; /* of that address: among these NAT may choose */
+	struct number_range led_ports; /* of that address: among these NAT chooses */
 	bool keeps_options;		  /* as in struct policy_set */
 };
 

@@ -28,40 +28,12 @@
 static const struct number_range web[] = { { 80, 80 }, { 443, 443 } };
 static const struct number_range domain = { 53, 53 };
 
-enum { LED_PORTS_MAX = 64 };
-
 static struct ir_origin shared_origin(const char *what)
 {
 	return (struct ir_origin){ .what = what };
 }
 
 /* --- who is led, and where -------------------------------------------------------------------- */
-
-static bool listens_at(const struct config *config, const struct prefix *address, uint32_t port)
-{
-	for (size_t i = 0; i < config->n_proxies; i++)
-		if (config->proxies[i].port == port &&
-		    prefix_compare(&config->proxies[i].address, address) == 0)
-			return true;
-	return false;
-}
-
-/* Listeners on the ports that follow the first one's are as good: with several of them NAT need not
- * change a source port, see plan_arriving().
- */
-static struct number_range find_ports(const struct config *config,
-				      const struct proxy_address *first)
-{
-	struct number_range ports = { 0, 0 };
-
-	if (!first)
-		return ports;
-	ports = (struct number_range){ first->port, first->port };
-	while (ports.last - ports.first < LED_PORTS_MAX - 1 &&
-	       listens_at(config, &first->address, ports.last + 1))
-		ports.last++;
-	return ports;
-}
 
 void plan_find_proxy(const struct policy_set *set, struct plan_shared *shared)
 {
@@ -73,8 +45,8 @@ void plan_find_proxy(const struct policy_set *set, struct plan_shared *shared)
 
 		shared->led_to[proxy->address.family == ADDR_V6] = proxy;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(shared->led_to); i++)
-		shared->led_ports[i] = find_ports(config, shared->led_to[i]);
+	/* Several: with one alone NAT would have to change source ports, see plan_arriving(). */
+	shared->led_ports = config_transparent_ports(config);
 }
 
 bool plan_is_led(const struct policy *policy, const struct plan_shared *shared)
@@ -102,7 +74,7 @@ void plan_led_rules(struct build *b, const struct policy *policy, const struct p
 		build_rule(b, policy_origin(policy, policy->transparent_place, "transparent"));
 		add_match_address(b, &proxy->address);
 		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
-		add_match_ports(b, IR_TCP_DPORT, shared->led_ports[i]);
+		add_match_ports(b, IR_TCP_DPORT, shared->led_ports);
 		add_match_masked(b, IR_CT_STATUS, IR_MASK_NE, IPS_DST_NAT, 0);
 		add_match_byte(b, IR_CT_DIRECTION, IR_EQ, IP_CT_DIR_ORIGINAL);
 		add_verdict(b, IR_ACCEPT, IR_NONE);
@@ -180,7 +152,7 @@ static void plan_led_port(struct build *b, const struct led_port *port,
 		build_rule(b, port->origin);
 		add_family(b, v6);
 		add_match_ports(b, IR_TCP_DPORT, (struct number_range){ port->port, port->port });
-		add_dnat(b, &shared->led_to[v6]->address, shared->led_ports[v6]);
+		add_dnat(b, &shared->led_to[v6]->address, shared->led_ports);
 	}
 }
 
@@ -205,7 +177,7 @@ static void plan_led_set(struct build *b, const struct policy *policy, struct se
 		build_rule(b, policy_origin(policy, (struct place){ 0 }, "hosts"));
 		add_family(b, v6);
 		add_lookup(b, IR_TCP_DPORT, IR_FIELD_COUNT, set);
-		add_dnat(b, &shared->led_to[v6]->address, shared->led_ports[v6]);
+		add_dnat(b, &shared->led_to[v6]->address, shared->led_ports);
 	}
 }
 
@@ -440,7 +412,7 @@ static void plan_leaving(struct build *b, const struct plan_shared *shared)
 		build_rule(b, shared_origin("what was led to the proxy leaves by lo"));
 		add_match_address(b, &proxy->address);
 		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
-		add_match_ports(b, IR_TCP_DPORT, shared->led_ports[i]);
+		add_match_ports(b, IR_TCP_DPORT, shared->led_ports);
 		add_verdict(b, IR_DROP, IR_NONE);
 	}
 	build_chain(b, "leaving", IR_HOOK_POSTROUTING);
@@ -468,7 +440,7 @@ static void plan_arriving(struct build *b, const struct plan_shared *shared)
 			   shared_origin("a port that NAT chose: the proxy could not tell whose"));
 		add_match_address(b, &proxy->address);
 		add_match_byte(b, IR_L4PROTO, IR_EQ, IPPROTO_TCP);
-		add_match_ports(b, IR_TCP_DPORT, shared->led_ports[i]);
+		add_match_ports(b, IR_TCP_DPORT, shared->led_ports);
 		add_reject(b, IR_REJECT_TCP_RESET);
 	}
 	build_chain(b, "arriving", IR_HOOK_INPUT);

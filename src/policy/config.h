@@ -25,7 +25,13 @@ struct proxy_settings {
 	struct place credentials_place;
 	uint32_t connections, connections_per_service;
 	uint32_t request_s, idle_s, lifetime_s;
+	/* Where connections of transparent services are led, at the first address of each family in
+	 * proxies; 0: as config_transparent_ports() has it.
+	 */
+	struct number_range transparent_ports;
 };
+
+enum { TRANSPARENT_PORTS_MAX = 64 };
 
 /* A port of its own that a service has at an external proxy, which tells services by their ports.
  */
@@ -69,6 +75,9 @@ int config_read(const char *path, uid_t owner, const char *resolv_conf, struct a
 int config_read_resolvers(const char *resolv_conf, struct arena *arena, struct config *config,
 			  struct diags *diags);
 bool config_same_resolvers(const struct config *a, const struct config *b);
+
+/* As configured, or the default. */
+struct number_range config_transparent_ports(const struct config *config);
 
 /* The service's own port at the external proxy, in place of that of proxies; or NULL. */
 const struct proxy_port *config_find_proxy_port(const struct config *config, const char *service);

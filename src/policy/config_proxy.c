@@ -234,6 +234,35 @@ static const struct value_type value_seconds = {
 	.schema = "{'type':'integer','minimum':1,'maximum':31536000}",
 };
 
+/* --- where connections are led */
+
+static const struct value_type value_transparent_ports;
+
+static int parse_transparent_ports(struct cursor at, void *ret, struct diags *diags)
+{
+	const char *text = json_string_value(at.value);
+	struct number_range *ret_ports = ret, ports;
+
+	if (!text || !strchr(text, '-') || parse_number_range(text, UINT16_MAX, &ports) < 0 ||
+	    ports.first == 0 || ports.last - ports.first >= TRANSPARENT_PORTS_MAX)
+		return diag_expected(diags, at, value_transparent_ports.expected);
+	*ret_ports = ports;
+	return 0;
+}
+
+static const struct value_type value_transparent_ports = {
+	.expected = "two ports such as \"31280-31295\", at most 64 in all",
+	.parse = parse_transparent_ports,
+	.schema = "{'type':'string','pattern':'^[1-9][0-9]{0,4}-[1-9][0-9]{0,4}$'}",
+};
+
+struct number_range config_transparent_ports(const struct config *config)
+{
+	static const struct number_range usual = { 31280, 31295 };
+
+	return config->proxy.transparent_ports.first ? config->proxy.transparent_ports : usual;
+}
+
 /* --- all of it */
 
 #define AT(member) offsetof(struct proxy_parse, member)
@@ -262,6 +291,10 @@ static const struct key proxy_key_list[] = {
 	  "how long a connection lives without a byte in either direction" },
 	{ "lifetime_s", KEY_OPTIONAL, &value_seconds, AT(settings.lifetime_s), KEY_NO_PLACE,
 	  "as long as it is used", "how long a connection lives at most" },
+	{ "transparent_ports", KEY_OPTIONAL, &value_transparent_ports,
+	  AT(settings.transparent_ports), KEY_NO_PLACE, "\"31280-31295\"",
+	  "ports at the first addresses of \"listen\" that connections of transparent services are "
+	  "led to; several, so that two from one source port need not have it changed" },
 	{ "comment", KEY_IGNORED, &value_anything, 0, KEY_NO_PLACE, NULL, "ignored" },
 };
 
@@ -273,12 +306,14 @@ static const struct key_table proxy_keys = {
 	"'not':{'required':['external'],'anyOf':[{'required':['listen']},{'required':['upstream']},"
 	"{'required':['credentials']},{'required':['connections']},"
 	"{'required':['connections_per_service']},{'required':['request_s']},"
-	"{'required':['idle_s']},{'required':['lifetime_s']}]}",
+	"{'required':['idle_s']},{'required':['lifetime_s']},{'required':['transparent_ports']}]}",
 };
 
 /* Keys that make no sense beside others. */
 static int check_together(struct cursor at, const struct proxy_parse *parse, struct diags *diags)
 {
+	const struct config config = { .proxy = parse->settings };
+	struct number_range led = config_transparent_ports(&config);
 	int r = 0;
 
 	for (size_t i = 0; parse->external.n && i < ARRAY_SIZE(proxy_key_list); i++) {
@@ -303,6 +338,12 @@ static int check_together(struct cursor at, const struct proxy_parse *parse, str
 		r = diag_at_key(diags, keys_find(at, "ports"),
 				"\"ports\" are those of an \"external\" proxy, and there is none; "
 				"the built-in one knows its callers without");
+	for (size_t i = 0; i < parse->listen.n; i++)
+		if (parse->listen.addresses[i].port >= led.first &&
+		    parse->listen.addresses[i].port <= led.last)
+			r = diag_at(diags, keys_find(at, "listen"),
+				    "port %u is one of \"transparent_ports\" (%u-%u)",
+				    parse->listen.addresses[i].port, led.first, led.last);
 	for (size_t i = 0; i < parse->external.n; i++)
 		for (size_t j = 0; j < parse->ports.n; j++)
 			if (parse->external.addresses[i].port == parse->ports.ports[j].port)

@@ -84,7 +84,7 @@ static bool get_place(int fd, struct prefix *ret_address, uint16_t *ret_port)
 static bool is_configured(const struct taking *taking, const struct prefix *address, uint16_t port)
 {
 	for (size_t i = 0; i < taking->n; i++)
-		if (taking->addresses[i].port == port &&
+		if (!taking->addresses[i].is_led && taking->addresses[i].port == port &&
 		    prefix_compare(&taking->addresses[i].address, address) == 0)
 			return true;
 	return false;
@@ -212,11 +212,18 @@ static int open_one(const struct listen_address *at, bool with_remedy, struct li
 	format_endpoint(&at->address, at->port, text);
 	r = listeners->n < LISTENERS_MAX ? make(at, text, &fd, diags) : -E2BIG;
 	if (r == 0) {
-		add(listeners, fd, &at->address, at->port);
+		if (at->is_led)
+			listeners->fds[listeners->n++] = fd;
+		else
+			add(listeners, fd, &at->address, at->port);
 		return 0;
 	}
 	diag_add(diags, r == -EAFNOSUPPORT ? DIAG_WARNING : DIAG_ERROR, at->place,
-		 "cannot listen at %s: %s%s", text, strerror(-r), with_remedy ? remedy(r) : "");
+		 "cannot listen at %s: %s%s", text, strerror(-r),
+		 !with_remedy ? "" :
+		 at->is_led ? "; connections of transparent services are led there: let \"proxy\" "
+			      "in uidwall.json say others as \"transparent_ports\"" :
+			      remedy(r));
 	return r == -EAFNOSUPPORT ? 0 : r;
 }
 
@@ -230,10 +237,12 @@ int listeners_open(const struct listen_address *addresses, size_t n, struct list
 	inherited_take(take, &taking);
 	if (taking.result < 0)
 		return taking.result;
-	if (ret->n)
-		return 0;
 	for (size_t i = 0; i < n; i++) {
-		int r_one = open_one(&addresses[i], r == 0, ret, diags);
+		int r_one;
+
+		if (ret->are_handed && !addresses[i].is_led)
+			continue;
+		r_one = open_one(&addresses[i], r == 0, ret, diags);
 
 		if (r_one < 0)
 			r = r_one;

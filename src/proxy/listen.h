@@ -7,19 +7,20 @@
 #include "base/addr.h"
 #include "base/diag.h"
 
-enum { LISTENERS_MAX = 16 };
+enum { LISTENERS_MAX = 160 };
 
 struct listen_address {
 	struct prefix address;
 	uint16_t port;
 	struct place place; /* where that is said */
+	bool is_led;	    /* for redirected connections alone: never handed over */
 };
 
 struct listeners {
 	int fds[LISTENERS_MAX];
 	size_t n;
 	bool are_handed;
-	char words[256]; /* "127.0.0.1:3128, [::1]:3128" */
+	char words[256]; /* "127.0.0.1:3128, [::1]:3128", without those for redirected ones */
 };
 
 /* Handed ones win; those at other addresses than these are warned of. One of several that this

@@ -5,7 +5,7 @@
 
 #include "base/addr.h"
 
-enum { PROXY_LISTENERS_MAX = 16 };
+enum { PROXY_LISTENERS_MAX = 160 };
 
 struct proxy_upstream {
 	const char *host; /* NULL: none, the proxy connects by itself */

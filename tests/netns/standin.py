@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""standin.py - in place of uidwall-proxy: echoes on 127.0.0.1 and [::1], 3128 to 3131, and prints a line
+"""standin.py - in place of uidwall-proxy: echoes on 127.0.0.1 and [::1], 3128 and 31280 to 31295, and prints a line
 for each connection, "led ADDRESS PORT" with the address that its client meant. From whoever meant
 port 2587 it reads nothing."""
 import socket
@@ -50,7 +50,7 @@ def serve(family, address, port):
     return threading.Thread(target=accept)
 
 
-for port in range(3128, 3132):
+for port in (3128, *range(31280, 31296)):
     serve(socket.AF_INET, "127.0.0.1", port).start()
     serve(socket.AF_INET6, "::1", port).start()
 print("ready", flush=True)
