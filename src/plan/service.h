@@ -25,7 +25,7 @@ struct plan_shared {
 	/* where connections of transparent services are led, by family (v4, v6); NULL: nowhere */
 	const struct proxy_address *led_to[2];
 	struct number_range led_ports; /* of that address: among these NAT chooses */
-	bool keeps_options;		  /* as in struct policy_set */
+	bool keeps_options;	       /* as in struct policy_set */
 };
 
 void plan_service_counters(struct build *b, const struct policy_set *set,
