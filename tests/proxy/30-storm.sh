@@ -44,7 +44,7 @@ at_rest() {
 serves
 pipes=$(find "/proc/$(proxy_pid)/fd" -type l -lname 'pipe:*' | wc -l)
 before=$(($(descriptors) - pipes))
-as blog "$PROXY_LIB_DIR/storm.py" "$SECONDS_EACH" "$SEED" >"$T/storm" &
+as blog "$T/bin/storm.py" "$SECONDS_EACH" "$SEED" >"$T/storm" &
 storm=$!
 changes=0
 while kill -0 "$storm" 2>/dev/null; do
@@ -64,7 +64,7 @@ check "and serves" serves
 wait_until 6 at_rest "$before" || note "$(ls -l "/proc/$(proxy_pid)/fd"; ss -ntp | head -n 40)"
 check "and holds no descriptor of theirs" at_rest "$before"
 first=$(memory)
-as blog "$PROXY_LIB_DIR/storm.py" "$SECONDS_EACH" "$((SEED + 1))" >"$T/storm"
+as blog "$T/bin/storm.py" "$SECONDS_EACH" "$((SEED + 1))" >"$T/storm"
 wait_until 6 at_rest "$before"
 second=$(memory)
 note "memory after each: $first and $second KiB"

@@ -41,7 +41,7 @@ fail() {
 	tail -n 20 "$T/proxy.log" 2>/dev/null | sed 's/^/# /'
 }
 
-RAW=$PROXY_LIB_DIR/raw.py
+RAW=$T/bin/raw.py
 CA=$T/ca.pem
 PROXY4=http://127.0.0.1:3128 PROXY6='http://[::1]:3128'
 export RAW CA PROXY4 PROXY6
@@ -185,6 +185,8 @@ world_make() {
 	for tool in nginx dnsmasq openssl python3 curl; do
 		command -v "$tool" >/dev/null || skip_all "needs the program $tool"
 	done
+	# Users may not be able to read where the source is.
+	install -D -m 755 -t "$T/bin" "$PROXY_LIB_DIR/raw.py" "$PROXY_LIB_DIR/storm.py"
 	stop outside # its ports 53 and 80 are taken by real servers
 	in_sink nft flush chain inet sink answer
 	in_sink ip address add 192.0.2.53/32 dev lo

@@ -29,6 +29,7 @@ PARSER_KNOWS_MORE = [
     (r"^expected the address of a name server", "addresses, see above"),
     (r"^expected an address and a port", "addresses, see above"),
     (r"^port \d+ is ", "that no port is given twice"),
+    (r"^expected two ports such as", "which end is lower, how far they are apart"),
     (r"^expected a proxy such as", "addresses, and names that look like them"),
     (r"^expected a day of the calendar", "how long months are"),
     (r"^expected a port number .*, got \"\d+-\d+\"$", "which end of a range is lower"),
