@@ -48,9 +48,21 @@ def answer(s):
         return "nothing"
 
 
+def is_stopped(pid, thread):
+    with open(f"/proc/{pid}/task/{thread}/stat") as f:
+        return f.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def stop(pid):
+    """All of its threads, which takes a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    while not all(is_stopped(pid, thread) for thread in os.listdir(f"/proc/{pid}/task")):
+        time.sleep(0.001)
+
+
 def main():
     pid, blog, erp, subordinate = (int(a) for a in sys.argv[1:])
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     s = sock(erp)
     s.sendall(GET % b"closed")
     s.close()
