@@ -46,6 +46,7 @@ PARSER_KNOWS_MORE = [
     (r"^not valid JSON: a string holds \\u0000", "NUL is JSON"),
     (r"^not valid JSON: invalid Unicode", "so is half a surrogate pair"),
     (r"^not valid JSON: maximum parsing depth", "other parsers have other bounds"),
+    (r"^not valid JSON: invalid token near '-?(Infinity|NaN)'", "Python writes what JSON has no word for"),
     (r"^not valid JSON: real number overflow", "other parsers have other bounds"),
 ]
 
