@@ -413,7 +413,8 @@ int main(int argc, char **argv)
 		r = replay(&options);
 	} else {
 		prove_all(&options);
-		if (!options.has_seed)
+		/* A seed on the command line is one to look at by itself. */
+		if (!options.has_seed || getenv("UIDWALL_SEED"))
 			errnos_prove(result);
 		printf("1..%u\n", n_tests);
 	}
