@@ -111,7 +111,9 @@ machine_boot() {
 	if readelf -d "$builddir/uidwalld" | grep -q 'NEEDED.*asan'; then
 		printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\nMemoryDenyWriteExecute=no\n' \
 			>"$scratch/sanitizers.conf"
-		copies+=(--copy "$scratch/sanitizers.conf:/etc/systemd/system/uidwalld.service.d/")
+		for d in uidwalld uidwall-proxy; do
+			copies+=(--copy "$scratch/sanitizers.conf:/etc/systemd/system/$d.service.d/")
+		done
 	fi
 
 	"$sdbox" run --sink --timeout 150 "${copies[@]}" \
