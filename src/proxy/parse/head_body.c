@@ -71,7 +71,7 @@ static int chunk_size(struct head_body *body, char c)
 	if (c == '\r')
 		return CHUNK_SIZE_LF;
 	/* some servers fill the size up with spaces */
-	return c == ';' || c == ' ' || c == '\t' ? CHUNK_EXTENSION : -EBADMSG;
+	return c == ';' || c == ' ' ? CHUNK_EXTENSION : -EBADMSG;
 }
 
 /* The state after one byte that is not a chunk's data. */
